@@ -1,0 +1,99 @@
+// Package config is the one configuration file of Sitefence: its shape, its
+// validation (every problem at once, each with its field's path), and the part
+// of it that each function gets as a JSON file beside its binary.
+//
+// It holds names of secrets, never a secret.
+package config
+
+import "github.com/sitefence/sitefence/internal/contract"
+
+// Config is a validated sitefence.yaml.
+type Config struct {
+	Webhook       Webhook           `json:"webhook"`
+	Deployments   []Deployment      `json:"deployments"`
+	Notifications Notifications     `json:"notifications"`
+	Tuning        Tuning            `json:"tuning"`
+	Tags          map[string]string `json:"tags,omitempty"`
+}
+
+// Webhook is who may post alerts.
+type Webhook struct {
+	User string `json:"user"`
+	// PasswordSecret is the name or ARN of a Secrets Manager secret whose whole
+	// string is the password. Empty: the stack makes one with a random password.
+	PasswordSecret string `json:"passwordSecret,omitempty"`
+}
+
+// Deployment is one accelerator with its sites.
+type Deployment struct {
+	Name        string      `json:"name"`
+	Accelerator Accelerator `json:"accelerator"`
+	Sites       []Site      `json:"sites"`
+}
+
+// Accelerator names a Global Accelerator. DNSNames are the values that the
+// alert's `accelerator` label may have: its DNS name and dual-stack DNS name.
+type Accelerator struct {
+	ARN      string   `json:"arn"`
+	DNSNames []string `json:"dnsNames"`
+}
+
+// Site is one site of a deployment.
+type Site struct {
+	Name contract.Site `json:"name"`
+	// Infinispan is nil when the file says `infinispan: none`.
+	Infinispan *Infinispan `json:"infinispan,omitempty"`
+	// LoadBalancerARNs, when given, are this site's load balancers; no tag is
+	// read for them, so that a dead Region cannot block its own fencing.
+	LoadBalancerARNs []string `json:"loadBalancerArns,omitempty"`
+}
+
+// Infinispan is the REST endpoint of a site's Infinispan cluster.
+type Infinispan struct {
+	URL            string `json:"url"` // https://host[:port], nothing behind it
+	User           string `json:"user"`
+	PasswordSecret string `json:"passwordSecret"` // name or ARN, as Webhook.PasswordSecret
+	// CA is the PEM bundle that signs the endpoint's certificate, read from
+	// caFile (relative to the configuration file). Empty: the system's roots.
+	CA string `json:"ca,omitempty"`
+	// InsecureSkipVerify turns certificate verification off; synth warns.
+	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
+}
+
+// Notifications says who hears of alarms and fences.
+type Notifications struct {
+	Emails []string `json:"emails,omitempty"`
+	// KMSKeyARN is a customer managed key for the topic whose policy admits
+	// cloudwatch.amazonaws.com and events.amazonaws.com. Empty: no encryption at
+	// rest (CloudWatch cannot publish to a topic under alias/aws/sns).
+	KMSKeyARN string `json:"kmsKeyArn,omitempty"`
+}
+
+// Architecture is a Lambda instruction set.
+type Architecture string
+
+// The architectures that Go's runtime on Lambda has.
+const (
+	ARM64 Architecture = "arm64"
+	AMD64 Architecture = "amd64"
+)
+
+// Tuning holds what has a good default.
+type Tuning struct {
+	Architecture Architecture `json:"architecture"` // default arm64
+	// ReservedConcurrency false gives up a line of defence (two writers of one
+	// accelerator may interleave) for accounts whose quota is too small; synth warns.
+	ReservedConcurrency bool `json:"reservedConcurrency"` // default true
+	LogRetentionDays    int  `json:"logRetentionDays"`    // default 90; a value CloudWatch Logs knows
+	Tracing             bool `json:"tracing"`             // X-Ray, default true
+}
+
+// Find returns the site of that name.
+func (d Deployment) Find(name contract.Site) (Site, bool) {
+	for _, s := range d.Sites {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Site{}, false
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// FunctionFile is the name of the configuration beside each function's binary.
+// (4 KB of environment would not hold a CA bundle.)
+const FunctionFile = "config.json"
+
+// The environment variables that only a deployment can know.
+const (
+	EnvBus           = "SITEFENCE_BUS"               // event bus name: ingest
+	EnvWebhookSecret = "SITEFENCE_WEBHOOK_SECRET"    // secret ARN or name: ingest
+	EnvFenceMachine  = "SITEFENCE_FENCE_MACHINE_ARN" // updateaccelerator, takeoffline
+)
+
+// IngestFile is what ingest needs of the configuration.
+type IngestFile struct {
+	User        string             `json:"user"`
+	Deployments []IngestDeployment `json:"deployments"`
+}
+
+// IngestDeployment maps an alert's labels to a deployment.
+type IngestDeployment struct {
+	Name     string          `json:"name"`
+	DNSNames []string        `json:"dnsNames"`
+	Sites    []contract.Site `json:"sites"`
+}
+
+// Ingest is ingest's part of the configuration.
+func (c Config) Ingest() IngestFile {
+	f := IngestFile{User: c.Webhook.User}
+	for _, d := range c.Deployments {
+		part := IngestDeployment{Name: d.Name, DNSNames: d.Accelerator.DNSNames}
+		for _, s := range d.Sites {
+			part.Sites = append(part.Sites, s.Name)
+		}
+		f.Deployments = append(f.Deployments, part)
+	}
+	return f
+}
+
+// LoadFunctionFile reads the configuration beside the running binary: an
+// IngestFile for ingest, a Deployment for the others.
+func LoadFunctionFile[T any]() (T, error) {
+	var v T
+	exe, err := os.Executable()
+	if err != nil {
+		return v, fmt.Errorf("finding the function's folder: %w", err)
+	}
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(exe), FunctionFile))
+	if err != nil {
+		return v, fmt.Errorf("reading the function's configuration: %w", err)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("reading the function's configuration: %w", err)
+	}
+	return v, nil
+}

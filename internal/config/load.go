@@ -1,0 +1,231 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// What a file may hold at most. Every list is cut at its limit before it is
+// walked, so that aliases cannot multiply the work.
+const (
+	maxFileBytes     = 1 << 20
+	maxDeployments   = 8 // CloudFormation's 500 resources a stack
+	minSites         = 2
+	maxSites         = 4
+	maxDNSNames      = 16
+	maxLoadBalancers = 32
+	maxEmails        = 20
+	maxTags          = 40 // of AWS's 50; the stack adds its own
+)
+
+// Load reads and validates the configuration file. It returns every problem at
+// once: it wraps an errors.Join of *Problem, in the order of the file's fields. A value that
+// might be a secret is never part of a problem's text.
+func Load(path string) (Config, error) {
+	data, err := readBounded(path, maxFileBytes)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	c, err := read(data, filepath.Dir(path))
+	if err != nil {
+		return Config{}, fmt.Errorf("the configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// read validates the text of a configuration file that lies in dir.
+func read(data []byte, dir string) (Config, error) {
+	root, err := parse(data)
+	if err != nil {
+		return Config{}, err
+	}
+	l := &loader{dir: dir}
+	c := l.config(field{l, "", root})
+	if err := errors.Join(l.problems...); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	// A pipe could block for ever.
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: want a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d KiB", path, limit>>10)
+	}
+	return data, nil
+}
+
+// parse returns the root of the one document in data; nil when it is empty.
+func parse(data []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one YAML document, want one")
+	}
+	if len(doc.Content) != 1 {
+		return nil, nil
+	}
+	return doc.Content[0], nil
+}
+
+func (l *loader) config(f field) Config {
+	o := f.object("webhook", "deployments", "notifications", "tuning", "tags")
+	return Config{
+		Webhook:       l.webhook(o.required("webhook")),
+		Deployments:   l.deployments(o.required("deployments")),
+		Notifications: l.notifications(o.optional("notifications")),
+		Tuning:        l.tuning(o.optional("tuning")),
+		Tags:          l.tags(o.optional("tags")),
+	}
+}
+
+func (l *loader) webhook(f field) Webhook {
+	o := f.object("user", "passwordSecret")
+	return Webhook{
+		User:           o.required("user").match(userRule),
+		PasswordSecret: o.optional("passwordSecret").match(secretRule),
+	}
+}
+
+func (l *loader) deployments(f field) []Deployment {
+	items := f.list(1, maxDeployments, "1 to 8 deployments a stack (CloudFormation's limit of resources); put the others into another stack")
+	names, arns, dns := once("deployment"), once("deployment"), once("deployment")
+	var all []Deployment
+	for _, item := range items {
+		o := item.object("name", "accelerator", "sites")
+		d := Deployment{Name: o.required("name").match(nameRule)}
+		names.see(o.optional("name"), d.Name)
+
+		a := o.required("accelerator").object("arn", "dnsNames")
+		d.Accelerator.ARN = a.required("arn").match(acceleratorRule)
+		arns.see(a.optional("arn"), d.Accelerator.ARN)
+		for _, n := range a.required("dnsNames").list(1, maxDNSNames, "1 to 16 DNS names of the accelerator, as in the alert's label") {
+			name := n.match(hostRule)
+			dns.see(n, name)
+			d.Accelerator.DNSNames = append(d.Accelerator.DNSNames, name)
+		}
+		d.Sites = l.sites(o.required("sites"))
+		all = append(all, d)
+	}
+	return all
+}
+
+func (l *loader) sites(f field) []Site {
+	items := f.list(minSites, maxSites, "2 to 4 sites")
+	// Two sites with one Infinispan or one load balancer are a slip of copy and
+	// paste that would fence the wrong one.
+	names, balancers, urls := once("site"), once("site"), once("site")
+	var all []Site
+	for _, item := range items {
+		o := item.object("name", "infinispan", "loadBalancerArns")
+		s := Site{Name: contract.Site(o.required("name").match(nameRule))}
+		names.see(o.optional("name"), string(s.Name))
+		s.Infinispan = l.infinispan(o.required("infinispan"), urls)
+		for _, b := range o.optional("loadBalancerArns").list(1, maxLoadBalancers, "1 to 32 load balancer ARNs, or no such field") {
+			arn := b.match(loadBalancerRule)
+			balancers.see(b, arn)
+			s.LoadBalancerARNs = append(s.LoadBalancerARNs, arn)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// infinispan is nil for `none`, which must be said: silence might be a slip,
+// and a fence without Infinispan leaves replication on.
+func (l *loader) infinispan(f field, urls seen) *Infinispan {
+	if f.node == nil {
+		return nil
+	}
+	if f.node.Kind == yaml.ScalarNode {
+		if f.node.Value != "none" {
+			f.problem(kind(f.node), "`none`, or a mapping with url, user and passwordSecret")
+		}
+		return nil
+	}
+	o := f.object("url", "user", "passwordSecret", "caFile", "insecureSkipVerify")
+	i := &Infinispan{
+		URL:                o.required("url").match(urlRule),
+		User:               o.required("user").match(userRule),
+		PasswordSecret:     o.required("passwordSecret").match(secretRule),
+		CA:                 o.optional("caFile").certificates(l.dir),
+		InsecureSkipVerify: o.optional("insecureSkipVerify").boolean(false),
+	}
+	urls.see(o.optional("url"), strings.TrimSuffix(strings.ToLower(i.URL), ":443"))
+	if i.InsecureSkipVerify && o.optional("caFile").node != nil {
+		o.optional("insecureSkipVerify").problem("true beside caFile", "one of the two: without verification the CA is not used")
+	}
+	return i
+}
+
+func (l *loader) notifications(f field) Notifications {
+	o := f.object("emails", "kmsKeyArn")
+	n := Notifications{KMSKeyARN: o.optional("kmsKeyArn").match(keyRule)}
+	emails := once("entry")
+	for _, e := range o.optional("emails").list(0, maxEmails, "at most 20 addresses") {
+		address := e.match(emailRule)
+		emails.see(e, address)
+		n.Emails = append(n.Emails, address)
+	}
+	return n
+}
+
+func (l *loader) tuning(f field) Tuning {
+	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing")
+	t := Tuning{
+		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
+		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
+		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
+		Tracing:             o.optional("tracing").boolean(true),
+	}
+	if t.Architecture == "" {
+		t.Architecture = ARM64
+	}
+	return t
+}
+
+func (l *loader) tags(f field) map[string]string {
+	o := f.anyObject(maxTags, "at most 40 tags")
+	var tags map[string]string
+	for _, m := range o.members {
+		if !tagKeyRule.ok(m.name) {
+			m.problem(quote(m.name), tagKeyRule.want)
+			continue
+		}
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		tags[m.name] = m.match(tagValueRule)
+	}
+	return tags
+}

@@ -1,0 +1,197 @@
+package config
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// rule is what a text field must look like.
+type rule struct {
+	want string
+	ok   func(string) bool
+	show func(string) string // what a message may say of a bad value
+}
+
+// hidden stands for a value that might be a secret put into the wrong field.
+func hidden(what string) func(string) string { return func(string) string { return what } }
+
+func pattern(p string) func(string) bool { return regexp.MustCompile(p).MatchString }
+
+var (
+	nameRule = rule{"a name of 1 to 32 lower-case letters, digits and inner hyphens", contract.NamePattern.MatchString, quote}
+
+	// Basic authentication cannot carry a colon in the user.
+	userRule = rule{
+		"a user name of 1 to 128 characters without colon or control characters",
+		validUser, hidden("a value that is no user name"),
+	}
+
+	// Secrets Manager's own characters (CreateSecret, Name). A secret's version
+	// or JSON key cannot be chosen: the whole string is the password.
+	secretRule = rule{
+		"the name or ARN of a Secrets Manager secret, never the password itself",
+		pattern(`^(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}$`),
+		hidden("a value that no secret can have as its name"),
+	}
+
+	// Global Accelerator exists in the partition aws only.
+	acceleratorRule = rule{
+		"a Global Accelerator ARN, arn:aws:globalaccelerator::<account>:accelerator/<id>",
+		pattern(`^arn:aws:globalaccelerator::[0-9]{12}:accelerator/[0-9A-Za-z-]{1,64}$`), quote,
+	}
+
+	loadBalancerRule = rule{
+		"the ARN of a network or application load balancer, arn:aws:elasticloadbalancing:<region>:<account>:loadbalancer/net/<name>/<id>",
+		pattern(`^arn:aws:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/(net|app)/[A-Za-z0-9-]{1,32}/[0-9a-z]{1,32}$`), quote,
+	}
+
+	keyRule = rule{
+		"the ARN of a customer managed KMS key, arn:aws:kms:<region>:<account>:key/<id> (no alias)",
+		pattern(`^arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9A-Za-z-]{1,64}$`), quote,
+	}
+
+	hostRule = rule{"a DNS name in lower case without scheme, port or final dot", validHost, quote}
+
+	urlRule = rule{"an https URL with nothing behind the host and port", validURL, showURL}
+
+	emailRule = rule{"an e-mail address and nothing else", validEmail, quote}
+
+	architectureRule = rule{
+		"arm64 or amd64",
+		func(s string) bool { return Architecture(s) == ARM64 || Architecture(s) == AMD64 }, quote,
+	}
+
+	tagKeyRule = rule{
+		"a tag key of 1 to 128 letters, digits, spaces and _.:/=+-@ that does not begin with aws:",
+		func(s string) bool { return validTag(s, 1, 128) && !strings.HasPrefix(strings.ToLower(s), "aws:") }, quote,
+	}
+	tagValueRule = rule{
+		"a tag value of at most 256 letters, digits, spaces and _.:/=+-@",
+		func(s string) bool { return validTag(s, 0, 256) }, hidden("a value that no tag can have"),
+	}
+)
+
+// retentionDays are the values that CloudWatch Logs' PutRetentionPolicy takes.
+var retentionDays = []int{
+	1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
+	1096, 1827, 2192, 2557, 2922, 3288, 3653,
+}
+
+func validUser(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= 128 &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r == ':' || unicode.IsControl(r) })
+}
+
+var labelPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func validHost(s string) bool {
+	if len(s) > 253 || !strings.Contains(s, ".") {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if !labelPattern.MatchString(label) {
+			return false
+		}
+	}
+	return true
+}
+
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return false
+		}
+	}
+	host := strings.ToLower(u.Hostname())
+	if net.ParseIP(host) == nil && !validHost(host) && !labelPattern.MatchString(host) {
+		return false
+	}
+	// Whatever is not scheme and host (user, path, query, fragment, an empty
+	// port) makes the text longer than these two.
+	return strings.EqualFold(s, "https://"+u.Host) && !strings.HasSuffix(u.Host, ":")
+}
+
+// showURL leaves out what might be a credential.
+func showURL(s string) string {
+	if strings.ContainsAny(s, "@?#") {
+		return "a URL with a user, a query or a fragment"
+	}
+	return quote(s)
+}
+
+func validEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && len(s) <= 254
+}
+
+func validTag(s string, least, most int) bool {
+	n := utf8.RuneCountInString(s)
+	return n >= least && n <= most && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ' ' && !strings.ContainsRune("_.:/=+-@", r)
+	})
+}
+
+const maxCABytes = 256 << 10
+
+// certificates reads the PEM file that f names and returns its content: one or
+// more certificates and nothing else.
+func (f field) certificates(dir string) string {
+	name, ok := f.text("the path of a PEM file")
+	if !ok {
+		return ""
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
+	}
+	data, err := readBounded(name, maxCABytes)
+	if err != nil {
+		f.problem(err.Error(), "a readable PEM file (relative to the configuration file)")
+		return ""
+	}
+	// Looked for in the text, so that a key that does not decode is found too.
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		f.problem("a file with a private key in it", "certificates only: the file is copied into the functions' assets")
+		return ""
+	}
+	certificates := 0
+	var clean []byte
+	for rest := data; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			f.problem(fmt.Sprintf("a PEM block %.40q", block.Type), "certificates only")
+			return ""
+		}
+		certificates++
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			f.problem(fmt.Sprintf("certificate %d that does not parse: %v", certificates, err), "X.509 certificates")
+			return ""
+		}
+		clean = append(clean, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+	}
+	if certificates == 0 {
+		f.problem("a file without a certificate", "at least one certificate in PEM")
+		return ""
+	}
+	// Only what was parsed goes on: text between the blocks is nobody's.
+	return string(clean)
+}

@@ -1,0 +1,147 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Decision is what CheckHealth makes of the world.
+type Decision string
+
+// The decisions. Every Choice in the machines is over these.
+const (
+	Fence   Decision = "fence"   // remove the site, then take replication offline
+	Ensure  Decision = "ensure"  // the site is gone already: take replication offline
+	Ignore  Decision = "ignore"  // nothing to do, and that is fine
+	Recheck Decision = "recheck" // may pass within minutes: look again
+)
+
+// Reason is the stable code behind a decision or an error; operators search
+// for it and the machines branch on it.
+type Reason string
+
+// The reasons of decisions.
+const (
+	Split                Reason = "split"
+	FenceLost            Reason = "fence-lost"
+	AlreadyFenced        Reason = "already-fenced"
+	ReporterAbsent       Reason = "reporter-absent"
+	SiteVisible          Reason = "site-visible"
+	ReporterUnhealthy    Reason = "reporter-unhealthy"
+	ReporterUnreachable  Reason = "reporter-unreachable"
+	ReporterNotInService Reason = "reporter-not-in-service"
+	WitnessUnreachable   Reason = "witness-unreachable" // more than two sites only
+	UnattributedEndpoint Reason = "unattributed-endpoint"
+)
+
+// The reasons of errors, beside those above.
+const (
+	WouldGoDark        Reason = "would-go-dark"         // Refused
+	WentDark           Reason = "went-dark"             // Refused: seen by the read after the write
+	Superseded         Reason = "superseded"            // Refused
+	SitePresent        Reason = "site-present"          // Refused: takeoffline finds the site in the accelerator
+	AlertTooOld        Reason = "alert-too-old"         // Refused: reporter without Infinispan
+	BadInput           Reason = "bad-input"             // Misconfigured
+	NoSiteAttributable Reason = "no-site-attributable"  // Misconfigured
+	AccessDenied       Reason = "access-denied"         // Misconfigured: AWS
+	NotFound           Reason = "not-found"             // Misconfigured: AWS
+	SecretUnusable     Reason = "secret-unusable"       // Misconfigured
+	BadCredentials     Reason = "bad-credentials"       // Misconfigured: Infinispan 401
+	Forbidden          Reason = "forbidden"             // Misconfigured: Infinispan 403
+	BackupUnknown      Reason = "backup-unknown"        // Misconfigured: Infinispan 404
+	UntrustedCert      Reason = "untrusted-certificate" // Misconfigured
+	WrongSite          Reason = "wrong-site"            // Misconfigured: the URL answers as another site
+	StaleCheck         Reason = "stale-check"           // Transient
+	NotProven          Reason = "not-proven"            // Transient: written, not yet seen
+	Unavailable        Reason = "unavailable"           // Transient: throttled, timed out, 5xx
+)
+
+// Endpoint is one endpoint of the record: enough to put it back by hand.
+type Endpoint struct {
+	Listener             string `json:"listener"` // ARN
+	Group                string `json:"group"`    // ARN
+	Endpoint             string `json:"endpoint"` // load balancer ARN
+	Weight               int32  `json:"weight"`
+	ClientIPPreservation bool   `json:"clientIPPreservation"`
+}
+
+// CheckInput is CheckHealth's input.
+type CheckInput struct {
+	Event
+	// Begun is true once this fence execution may have written the accelerator.
+	Begun bool `json:"begun,omitempty"`
+}
+
+// Check is CheckHealth's output.
+type Check struct {
+	Version    string     `json:"version"`
+	Deployment string     `json:"deployment"`
+	Reporter   Site       `json:"reporter"`
+	Site       Site       `json:"site"`
+	Decision   Decision   `json:"decision"`
+	Reason     Reason     `json:"reason"`
+	Present    bool       `json:"present"` // the site has an endpoint in the accelerator
+	Record     []Endpoint `json:"record"`  // the site's endpoints, empty when absent; never null
+	Evidence   Evidence   `json:"evidence"`
+	CheckedAt  time.Time  `json:"checkedAt"` // when the look began
+}
+
+// Evidence is what the decision rests on, for the log and the console.
+type Evidence struct {
+	Sites        map[Site]SiteEvidence `json:"sites"`
+	Unattributed []string              `json:"unattributed,omitempty"` // load balancers of no configured site
+	// Sees is what the reporter's Infinispan has in its sites view.
+	Sees []Site `json:"sees,omitempty"`
+	// Backup is the status of the site's backup at the reporter: online,
+	// offline, mixed, or "none" for a reporter without Infinispan.
+	Backup string `json:"backup,omitempty"`
+	// Trouble is why the reporter (or a witness) could not be asked.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// SiteEvidence is one site's standing in the accelerator.
+type SiteEvidence struct {
+	Endpoints int  `json:"endpoints"`
+	Listeners int  `json:"listeners"` // listeners in which it has an endpoint
+	InService int  `json:"inService"` // listeners in which it is in service
+	Unhealthy bool `json:"unhealthy"`
+}
+
+// ActInput is the input of UpdateAccelerator and TakeOffline. Execution is the
+// fence execution's name; it carries the generation.
+type ActInput struct {
+	Event
+	Execution string     `json:"execution"`
+	Decision  Decision   `json:"decision"`
+	CheckedAt time.Time  `json:"checkedAt"`
+	Record    []Endpoint `json:"record"`
+	// Repeated is true once UpdateAccelerator was called before in this
+	// execution, so that the call may finish what an earlier one began.
+	Repeated bool `json:"repeated,omitempty"`
+}
+
+// Validate names every field that is not as it must be.
+func (in ActInput) Validate() error {
+	problems := []error{in.Event.Validate()}
+	if _, ok := ParseGeneration(in.Execution); !ok {
+		problems = append(problems, fmt.Errorf(
+			"execution: got %.60q, want the name of a fence execution that the guard started, fence-<n>", in.Execution))
+	}
+	return errors.Join(problems...)
+}
+
+// Update is UpdateAccelerator's output.
+type Update struct {
+	Version string     `json:"version"`
+	Removed []Endpoint `json:"removed"` // what this call removed; empty when all was gone before; never null
+}
+
+// Offline is TakeOffline's output.
+type Offline struct {
+	Version string `json:"version"`
+	// Backup is the proven status of the site's backup at the reporter:
+	// "offline", or "none" for a reporter without Infinispan.
+	Backup string   `json:"backup"`
+	Caches []string `json:"caches"` // the caches that no longer replicate
+}
