@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/infinispan"
+)
+
+// Cluster is the part of a site's Infinispan that a check reads.
+type Cluster interface {
+	Sees(context.Context) ([]contract.Site, error)
+	Backup(context.Context, contract.Site) (infinispan.Status, error)
+}
+
+// Handler looks at the world and decides. It is read only, and safe for
+// concurrent use.
+type Handler struct {
+	Deployment  config.Deployment
+	Accelerator interface {
+		Read(context.Context) (accelerator.State, error)
+	}
+	Clusters map[contract.Site]Cluster // the sites that have an Infinispan
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Handle is one CheckHealth. Its errors are exactly the contract's three.
+func (h Handler) Handle(ctx context.Context, in contract.CheckInput) (contract.Check, error) {
+	check, err := h.check(ctx, in)
+	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
+		"fingerprint", in.Alert.Fingerprint)
+	if err != nil {
+		log.ErrorContext(ctx, "cannot decide", "reason", contract.ReasonOf(err), "error", err)
+		return contract.Check{}, contract.Edge(err)
+	}
+	log.InfoContext(ctx, "decided", "decision", check.Decision, "reason", check.Reason, "evidence", check.Evidence,
+		"record", check.Record)
+	return check, nil
+}
+
+func (h Handler) check(ctx context.Context, in contract.CheckInput) (contract.Check, error) {
+	if err := h.Deployment.Accept(in.Event); err != nil {
+		return contract.Check{}, err
+	}
+	started := h.Now()
+	facts, err := h.look(ctx, in, started)
+	if err != nil {
+		return contract.Check{}, err
+	}
+	decision, reason, err := Decide(facts)
+	if err != nil {
+		return contract.Check{}, err
+	}
+	return contract.Check{
+		Version: contract.Version, Deployment: in.Deployment, Reporter: in.Reporter, Site: in.Site,
+		Decision: decision, Reason: reason,
+		Present: facts.State.Present(in.Site), Record: facts.State.Record(in.Site),
+		Evidence: h.evidence(facts), CheckedAt: started,
+	}, nil
+}
+
+// look reads everything side by side: the accelerator, and of each cluster its
+// sites view and, at the reporter, the backup's status. Both are always read:
+// credentials that one of them refuses must be found before anything is written.
+func (h Handler) look(ctx context.Context, in contract.CheckInput, now time.Time) (Facts, error) {
+	facts := Facts{Reporter: in.Reporter, Site: in.Site, AlertAge: now.Sub(in.ReceivedAt), Begun: in.Begun}
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		facts.State, err = h.Accelerator.Read(ctx)
+		return err
+	})
+	if cluster, ok := h.Clusters[in.Reporter]; ok {
+		facts.Asked = &Answer{From: in.Reporter}
+		var seesErr, backupErr error
+		var both errgroup.Group
+		both.Go(func() error { facts.Asked.Sees, seesErr = cluster.Sees(ctx); return nil })
+		both.Go(func() error { facts.Asked.Backup, backupErr = cluster.Backup(ctx, in.Site); return nil })
+		group.Go(func() error {
+			_ = both.Wait()
+			facts.Asked.Trouble = errors.Join(seesErr, backupErr)
+			return nil
+		})
+	}
+	facts.Witnesses = make([]Answer, 0, len(h.Deployment.Sites))
+	for _, s := range h.Deployment.Sites {
+		cluster, ok := h.Clusters[s.Name]
+		if !ok || s.Name == in.Reporter || s.Name == in.Site {
+			continue
+		}
+		facts.Witnesses = append(facts.Witnesses, Answer{From: s.Name})
+		witness := &facts.Witnesses[len(facts.Witnesses)-1]
+		group.Go(func() error {
+			witness.Sees, witness.Trouble = cluster.Sees(ctx)
+			return nil
+		})
+	}
+	return facts, group.Wait()
+}
+
+func (h Handler) evidence(f Facts) contract.Evidence {
+	ev := contract.Evidence{Sites: map[contract.Site]contract.SiteEvidence{}, Unattributed: f.State.Unattributed()}
+	for _, s := range h.Deployment.Sites {
+		ev.Sites[s.Name] = f.State.Evidence(s.Name)
+	}
+	if f.Asked == nil {
+		ev.Backup = string(infinispan.None)
+		return ev
+	}
+	ev.Sees, ev.Backup = f.Asked.Sees, string(f.Asked.Backup)
+	trouble := f.Asked.Trouble
+	for _, w := range f.Witnesses {
+		trouble = errors.Join(trouble, w.Trouble)
+	}
+	if trouble != nil {
+		ev.Trouble = trouble.Error()
+	}
+	return ev
+}
+
+func misconfigured(err error) bool {
+	_, ok := errors.AsType[*contract.Misconfigured](err)
+	return ok
+}

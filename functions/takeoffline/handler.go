@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/infinispan"
+)
+
+// Cluster is the part of a site's Infinispan that stops replication.
+type Cluster interface {
+	TakeOffline(ctx context.Context, backup contract.Site) (caches []string, err error)
+}
+
+// Handler stops the reporter's replication towards a site that is out of the
+// accelerator. It is idempotent and safe for concurrent use.
+type Handler struct {
+	Deployment  config.Deployment
+	Accelerator interface {
+		Read(context.Context) (accelerator.State, error)
+	}
+	Clusters   map[contract.Site]Cluster // the sites that have an Infinispan
+	Generation interface {
+		Newest(ctx context.Context, execution string) error
+	}
+	Log *slog.Logger
+}
+
+// Handle is one TakeOffline. Its errors are exactly the contract's three.
+func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Offline, error) {
+	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
+		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
+	offline, err := h.takeOffline(ctx, in)
+	if err != nil {
+		log.ErrorContext(ctx, "replication not taken offline", "reason", contract.ReasonOf(err), "error", err)
+		return contract.Offline{}, contract.Edge(err)
+	}
+	log.InfoContext(ctx, "replication is offline", "backup", offline.Backup, "caches", offline.Caches, "record", in.Record)
+	return offline, nil
+}
+
+func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contract.Offline, error) {
+	if err := in.Validate(); err != nil {
+		return contract.Offline{}, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
+	}
+	if err := h.Deployment.Accept(in.Event); err != nil {
+		return contract.Offline{}, err
+	}
+	state, err := h.look(ctx, in.Execution)
+	if err != nil {
+		return contract.Offline{}, err
+	}
+	if err := Permit(state, in); err != nil {
+		return contract.Offline{}, err
+	}
+	cluster, ok := h.Clusters[in.Reporter]
+	if !ok {
+		// The fence of a stateless site ends with the accelerator.
+		return contract.Offline{Version: contract.Version, Backup: string(infinispan.None), Caches: []string{}}, nil
+	}
+	caches, err := cluster.TakeOffline(ctx, in.Site)
+	if err != nil {
+		return contract.Offline{}, err
+	}
+	return contract.Offline{Version: contract.Version, Backup: string(infinispan.Offline), Caches: caches}, nil
+}
+
+func (h Handler) look(ctx context.Context, execution string) (accelerator.State, error) {
+	var state accelerator.State
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.Generation.Newest(gctx, execution) })
+	group.Go(func() (err error) {
+		state, err = h.Accelerator.Read(gctx)
+		return err
+	})
+	return state, group.Wait()
+}
+
+// Permit is invariant I2: replication towards a site is cut only while the site
+// is absent from the accelerator and the reporter serves. A load balancer of no
+// known site might be the site's, unless this execution has seen the site's
+// endpoints itself (its record) before they went.
+func Permit(s accelerator.State, in contract.ActInput) error {
+	if s.Present(in.Site) {
+		return contract.RefusedF(contract.SitePresent,
+			"%s is in the accelerator, so its replication stays; if it should be fenced, replay the guard execution (New execution, same input)", in.Site)
+	}
+	if !s.InService(in.Reporter) {
+		return contract.RefusedF(contract.ReporterNotInService,
+			"%s, which would go on alone, is in service in no listener; put it in service (weight and traffic dial above 0), then redrive this execution", in.Reporter)
+	}
+	if unknown := s.Unattributed(); len(unknown) > 0 && len(in.Record) == 0 {
+		return contract.RefusedF(contract.UnattributedEndpoint,
+			"%s may be an endpoint of %s; tag it with site=<name> or remove it, then replay the guard execution", strings.Join(unknown, ", "), in.Site)
+	}
+	return nil
+}

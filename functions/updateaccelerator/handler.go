@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// maxCheckAge bounds the time between the look that decided and a write, so
+// that a long retry or a redrive days later never acts on old news (I4).
+const maxCheckAge = time.Minute
+
+// maxAlertAge bounds the first write of a fence whose reporter has no
+// Infinispan: nothing but the alert speaks for it.
+const maxAlertAge = 2 * time.Minute
+
+// Handler removes the site from the accelerator. One call at a time per
+// deployment: the function has reserved concurrency 1, so that no two
+// executions interleave a read and a write.
+type Handler struct {
+	Deployment  config.Deployment
+	Accelerator interface {
+		Read(context.Context) (accelerator.State, error)
+	}
+	Writer     accelerator.Writing
+	Generation interface {
+		Newest(ctx context.Context, execution string) error
+	}
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Handle is one UpdateAccelerator. Its errors are exactly the contract's three.
+func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Update, error) {
+	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
+		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
+	removed, err := h.update(ctx, in)
+	if err != nil {
+		// What was removed before the failure is the record's last trace.
+		log.ErrorContext(ctx, "accelerator not updated", "reason", contract.ReasonOf(err), "error", err, "removed", removed)
+		return contract.Update{}, contract.Edge(err)
+	}
+	log.InfoContext(ctx, "accelerator updated", "removed", removed)
+	return contract.Update{Version: contract.Version, Removed: removed}, nil
+}
+
+func (h Handler) update(ctx context.Context, in contract.ActInput) ([]contract.Endpoint, error) {
+	if err := in.Validate(); err != nil {
+		return nil, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
+	}
+	if err := h.Deployment.Accept(in.Event); err != nil {
+		return nil, err
+	}
+	if in.Decision != contract.Fence {
+		return nil, contract.MisconfiguredF(contract.BadInput, "decision: got %.40q, want %q", in.Decision, contract.Fence)
+	}
+	reporter, _ := h.Deployment.Find(in.Reporter)
+	look := func(ctx context.Context) (accelerator.State, error) { return h.look(ctx, in, reporter) }
+	return accelerator.Remove(ctx, look, h.Writer, in.Site, in.Reporter)
+}
+
+// look is the read before every write, and all the conditions that the write
+// rests on beside the accelerator itself.
+func (h Handler) look(ctx context.Context, in contract.ActInput, reporter config.Site) (accelerator.State, error) {
+	var state accelerator.State
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.Generation.Newest(gctx, in.Execution) })
+	group.Go(func() (err error) {
+		state, err = h.Accelerator.Read(gctx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return accelerator.State{}, err
+	}
+	return state, fresh(in, reporter, h.Now())
+}
+
+// fresh refuses to act on old news. It is asked after the reads, which may have
+// taken long themselves.
+func fresh(in contract.ActInput, reporter config.Site, now time.Time) error {
+	if age := now.Sub(in.CheckedAt); age > maxCheckAge {
+		return contract.TransientF(contract.StaleCheck, "the check is %s old, want at most %s; check again", age.Round(time.Second), maxCheckAge)
+	}
+	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && !in.Repeated && age > maxAlertAge {
+		return contract.RefusedF(contract.AlertTooOld,
+			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; if the site is still down the next alert will fence it",
+			age.Round(time.Second), in.Reporter)
+	}
+	return nil
+}

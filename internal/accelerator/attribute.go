@@ -1,0 +1,149 @@
+package accelerator
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sitefence/sitefence/internal/awserr"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// SiteTag is the key of the tag that says which site a load balancer serves.
+const SiteTag = "site"
+
+// tagBatch is the most load balancers that one DescribeTags call takes
+// (Elastic Load Balancing API reference, DescribeTags).
+const tagBatch = 20
+
+// Tags is the part of the Elastic Load Balancing API that Read needs. The
+// Region is given with each call.
+type Tags interface {
+	DescribeTags(context.Context, *elb.DescribeTagsInput, ...func(*elb.Options)) (*elb.DescribeTagsOutput, error)
+}
+
+// attribute fills in the owner of every endpoint of the state. Load balancers
+// that the configuration lists need no tag read.
+func (r Reader) attribute(ctx context.Context, state State) error {
+	owners := map[string]Owner{}
+	for _, site := range r.Deployment.Sites {
+		for _, arn := range site.LoadBalancerARNs {
+			owners[arn] = Owner{Site: site.Name}
+		}
+	}
+	unknown := map[string][]string{} // by Region
+	for e := range state.endpoints() {
+		region, balancer := balancerRegion(e.ID)
+		if _, known := owners[e.ID]; known || !balancer || slices.Contains(unknown[region], e.ID) {
+			continue
+		}
+		unknown[region] = append(unknown[region], e.ID)
+	}
+	tagged, err := r.readTags(ctx, unknown)
+	if err != nil {
+		return err
+	}
+	for e := range state.endpoints() {
+		if owner, ok := owners[e.ID]; ok {
+			e.Owner = owner
+		} else {
+			e.Owner = tagged[e.ID]
+		}
+	}
+	return nil
+}
+
+func (s State) endpoints() func(yield func(*Endpoint) bool) {
+	return func(yield func(*Endpoint) bool) {
+		for i := range s.Listeners {
+			for j := range s.Listeners[i].Groups {
+				endpoints := s.Listeners[i].Groups[j].Endpoints
+				for k := range endpoints {
+					if !yield(&endpoints[k]) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// readTags returns the owners of the load balancers that exist; one that is
+// missing in the answer is gone.
+func (r Reader) readTags(ctx context.Context, byRegion map[string][]string) (map[string]Owner, error) {
+	var mu sync.Mutex
+	owners := map[string]Owner{}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(readLimit)
+	for region, arns := range byRegion {
+		for batch := range slices.Chunk(arns, tagBatch) {
+			group.Go(func() error {
+				found, err := r.readBatch(gctx, region, batch)
+				mu.Lock()
+				defer mu.Unlock()
+				for arn, owner := range found {
+					owners[arn] = owner
+				}
+				return err
+			})
+		}
+	}
+	return owners, group.Wait()
+}
+
+// readBatch halves a batch that fails because one of its load balancers is
+// gone: DescribeTags fails as a whole then.
+func (r Reader) readBatch(ctx context.Context, region string, arns []string) (map[string]Owner, error) {
+	out, err := r.Balancers.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: arns},
+		func(o *elb.Options) { o.Region = region })
+	if awserr.Code(err) == "LoadBalancerNotFound" {
+		if len(arns) == 1 {
+			return nil, nil
+		}
+		left, err := r.readBatch(ctx, region, arns[:len(arns)/2])
+		if err != nil {
+			return nil, err
+		}
+		right, err := r.readBatch(ctx, region, arns[len(arns)/2:])
+		for arn, owner := range left {
+			if right == nil {
+				right = map[string]Owner{}
+			}
+			right[arn] = owner
+		}
+		return right, err
+	}
+	if err != nil {
+		return nil, awserr.Sort(err, "reading load balancer tags in "+region)
+	}
+	owners := map[string]Owner{}
+	for _, arn := range arns {
+		// Existing, but of no site unless a tag below says so.
+		owners[arn] = Owner{Unattributed: true}
+	}
+	for _, d := range out.TagDescriptions {
+		for _, tag := range d.Tags {
+			site := contract.Site(aws.ToString(tag.Value))
+			if _, ok := r.Deployment.Find(site); ok && aws.ToString(tag.Key) == SiteTag {
+				owners[aws.ToString(d.ResourceArn)] = Owner{Site: site}
+			}
+		}
+	}
+	return owners, nil
+}
+
+// balancerRegion reads the Region from a load balancer's ARN; it is false for
+// every other kind of endpoint (Elastic IP allocations, EC2 instances).
+func balancerRegion(endpoint string) (string, bool) {
+	part := strings.SplitN(endpoint, ":", 6)
+	if len(part) != 6 || part[0] != "arn" || part[2] != "elasticloadbalancing" ||
+		part[3] == "" || !strings.HasPrefix(part[5], "loadbalancer/") {
+		return "", false
+	}
+	return part[3], true
+}

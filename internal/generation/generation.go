@@ -1,0 +1,63 @@
+// Package generation enforces "newest only": a step of a fence execution acts
+// only while no execution of a higher generation exists. The generation is the
+// number in the execution's name, so the name is a fencing token: an old fence
+// that is redriven days later cannot undo what was done since.
+package generation
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/sitefence/sitefence/internal/awserr"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// pageSize is the most that ListExecutions answers at once, and maxPages bounds
+// the search for a well-formed name: executions started by hand under other
+// names stand in the list too.
+const (
+	pageSize = 1000
+	maxPages = 10
+)
+
+// Guard asks whether an execution is the newest of the fence machine. It is
+// safe for concurrent use.
+type Guard struct {
+	Executions sfn.ListExecutionsAPIClient
+	Machine    string // the fence machine's ARN
+}
+
+// Newest returns nil when no higher generation than the execution's exists, and
+// Refused when one does. The list is eventually consistent and newest first;
+// generations grow with time, so the first page with a well-formed name holds
+// the highest one.
+func (g Guard) Newest(ctx context.Context, execution string) error {
+	mine, ok := contract.ParseGeneration(execution)
+	if !ok {
+		return contract.MisconfiguredF(contract.BadInput, "execution: got %.60q, want fence-<n>", execution)
+	}
+	pages := sfn.NewListExecutionsPaginator(g.Executions,
+		&sfn.ListExecutionsInput{StateMachineArn: &g.Machine, MaxResults: pageSize})
+	for n := 0; pages.HasMorePages() && n < maxPages; n++ {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return awserr.Sort(err, "listing the fence machine's executions")
+		}
+		highest := contract.Generation(0)
+		for _, e := range page.Executions {
+			if gen, ok := contract.ParseGeneration(aws.ToString(e.Name)); ok {
+				highest = max(highest, gen)
+			}
+		}
+		if highest > mine {
+			return contract.RefusedF(contract.Superseded,
+				"superseded by %s; replay the guard execution instead (New execution, same input)", highest)
+		}
+		if highest > 0 {
+			return nil
+		}
+	}
+	return nil
+}

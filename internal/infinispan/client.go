@@ -1,0 +1,170 @@
+// Package infinispan asks a site's Infinispan which sites it can see and
+// whether it replicates to them, and tells it to stop. It believes only what it
+// has proven: an answer of 200 alone proves nothing.
+//
+// The calls are those of Infinispan's REST API, "Cross-site operations with
+// cache managers" and "cache manager information".
+package infinispan
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// Timeout bounds one call; maxAnswer bounds what is read of an answer, in bytes.
+const (
+	Timeout   = 5 * time.Second
+	maxAnswer = 1 << 20
+)
+
+// Password yields the user's password. Reread asks the secret's store again,
+// since a 401 may mean that it was rotated.
+type Password interface {
+	Get(context.Context) (string, error)
+	Reread(context.Context) (string, error)
+}
+
+// Client talks to one site's Infinispan. It is safe for concurrent use.
+type Client struct {
+	site     contract.Site
+	cfg      config.Infinispan
+	password Password
+	http     *http.Client
+}
+
+// New builds a client that verifies the server against the configured CA (or
+// the system's roots), follows no redirect and uses no proxy: nothing but the
+// configured address ever gets the password.
+func New(site contract.Site, cfg config.Infinispan, password Password) (*Client, error) {
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.InsecureSkipVerify} //nolint:gosec // explicit in the configuration, warned about at synth
+	if cfg.CA != "" {
+		tlsConfig.RootCAs = x509.NewCertPool()
+		if !tlsConfig.RootCAs.AppendCertsFromPEM([]byte(cfg.CA)) {
+			return nil, fmt.Errorf("infinispan.ca of site %s: got no certificate, want PEM", site)
+		}
+	}
+	return &Client{site: site, cfg: cfg, password: password, http: &http.Client{
+		Timeout:       Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			TLSClientConfig:     tlsConfig,
+			DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 3 * time.Second,
+			MaxIdleConnsPerHost: 4,
+			IdleConnTimeout:     30 * time.Second,
+			ForceAttemptHTTP2:   true,
+		},
+	}}, nil
+}
+
+// answer is a status with at most maxAnswer bytes of body.
+type answer struct {
+	status int
+	body   []byte
+}
+
+// call sends one request with the current password, and once more with a fresh
+// one after a 401. Its errors are of the contract's types; what cannot be
+// reached or understood is Transient.
+func (c *Client) call(ctx context.Context, method string, path ...string) (answer, error) {
+	password, err := c.password.Get(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := c.send(ctx, method, password, path)
+	if err != nil || a.status != http.StatusUnauthorized {
+		return c.sort(a, err)
+	}
+	if password, err = c.password.Reread(ctx); err != nil {
+		return answer{}, err
+	}
+	return c.sort(c.send(ctx, method, password, path))
+}
+
+func (c *Client) send(ctx context.Context, method, password string, path []string) (answer, error) {
+	target, err := url.Parse(c.cfg.URL)
+	if err != nil {
+		return answer{}, err
+	}
+	target = target.JoinPath(path...)
+	if method == http.MethodPost {
+		target.RawQuery = "action=take-offline"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.SetBasicAuth(c.cfg.User, password)
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // the body was read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if len(body) > maxAnswer {
+		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	}
+	return answer{resp.StatusCode, body}, err
+}
+
+// sort turns what no retry mends into Misconfigured. 404 is left to the caller:
+// what it means depends on the call.
+func (c *Client) sort(a answer, err error) (answer, error) {
+	if err != nil {
+		if untrusted(err) {
+			return a, contract.MisconfiguredF(contract.UntrustedCert,
+				"Infinispan of %s: %v; put the CA that signs it into caFile and deploy", c.site, bare(err))
+		}
+		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %v", c.site, bare(err))
+	}
+	switch a.status {
+	case http.StatusOK, http.StatusNotFound:
+		return a, nil
+	case http.StatusUnauthorized:
+		return a, contract.MisconfiguredF(contract.BadCredentials,
+			"Infinispan of %s answers 401 to user %q; compare its password with the secret %s", c.site, c.cfg.User, c.cfg.PasswordSecret)
+	case http.StatusForbidden:
+		return a, contract.MisconfiguredF(contract.Forbidden,
+			"Infinispan of %s answers 403 to user %q; give that user the ADMIN permission", c.site, c.cfg.User)
+	default:
+		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s answers %d", c.site, a.status)
+	}
+}
+
+// bare drops the method and URL that net/http puts before its errors: the text
+// is about the site, and its path says nothing more.
+func bare(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+func untrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	// A server that speaks plain HTTP on an https URL.
+	return errors.Is(err, http.ErrSchemeMismatch)
+}
+
+func decode[T any](c *Client, a answer, what string) (T, error) {
+	var v T
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		return v, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %s is not as expected: %v", c.site, what, err)
+	}
+	return v, nil
+}

@@ -1,0 +1,96 @@
+// Package wiring builds, once per execution environment, the clients that the
+// functions of a deployment share in kind. Everything a function can get wrong
+// about its surroundings fails here, at the start, before any event.
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	ga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
+	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/secret"
+)
+
+// The timeouts of one HTTP call to AWS. A read is sent again by the SDK, so that
+// one hung connection does not use up the invocation; a write is waited for.
+const (
+	readTimeout  = 6 * time.Second
+	writeTimeout = 25 * time.Second
+)
+
+// Function is what the functions of one deployment are made of.
+type Function struct {
+	Deployment config.Deployment
+	aws        aws.Config
+}
+
+// Load reads the configuration beside the binary and the AWS environment.
+func Load(ctx context.Context) (Function, error) {
+	deployment, err := config.LoadFunctionFile[config.Deployment]()
+	if err != nil {
+		return Function{}, err
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(readTimeout)))
+	if err != nil {
+		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	return Function{deployment, cfg}, nil
+}
+
+// Reader reads the accelerator; the SDK retries its reads.
+func (f Function) Reader() accelerator.Reader {
+	return accelerator.Reader{
+		Accelerator: ga.NewFromConfig(f.aws, inControlPlane), Balancers: elb.NewFromConfig(f.aws), Deployment: f.Deployment,
+	}
+}
+
+// Writer writes the accelerator and never sends a write twice by itself.
+func (f Function) Writer() accelerator.Writing {
+	return ga.NewFromConfig(f.aws, inControlPlane, func(o *ga.Options) {
+		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(writeTimeout)
+	})
+}
+
+func inControlPlane(o *ga.Options) { o.Region = accelerator.Region }
+
+// Generation lists the fence machine's executions.
+func (f Function) Generation() (generation.Guard, error) {
+	machine := os.Getenv(config.EnvFenceMachine)
+	if machine == "" {
+		return generation.Guard{}, fmt.Errorf("environment variable %s: got nothing, want the fence machine's ARN", config.EnvFenceMachine)
+	}
+	return generation.Guard{Executions: sfn.NewFromConfig(f.aws), Machine: machine}, nil
+}
+
+// Clusters are the clients of the sites that have an Infinispan.
+func (f Function) Clusters() (map[contract.Site]*infinispan.Client, error) {
+	secrets := secretsmanager.NewFromConfig(f.aws)
+	clusters := map[contract.Site]*infinispan.Client{}
+	for _, site := range f.Deployment.Sites {
+		if site.Infinispan == nil {
+			continue
+		}
+		password := secret.Password{Reader: secret.New(secrets, site.Infinispan.PasswordSecret)}
+		client, err := infinispan.New(site.Name, *site.Infinispan, password)
+		if err != nil {
+			return nil, err
+		}
+		clusters[site.Name] = client
+	}
+	return clusters, nil
+}
