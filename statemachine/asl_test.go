@@ -1,0 +1,293 @@
+package statemachine_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/statemachine"
+)
+
+type machine struct {
+	StartAt string
+	States  map[string]state
+}
+
+type state struct {
+	Type, Resource, Error, Cause, Next, Default string
+	TimeoutSeconds                              int
+	Arguments                                   json.RawMessage
+	Assign                                      json.RawMessage
+	Retry                                       []retrier
+	Catch                                       []catcher
+	Choices                                     []choice
+}
+
+type retrier struct {
+	ErrorEquals     []string
+	IntervalSeconds float64
+	BackoffRate     float64
+	MaxDelaySeconds float64
+	MaxAttempts     int
+	JitterStrategy  string
+}
+
+type catcher struct {
+	ErrorEquals []string
+	Next        string
+}
+
+type choice struct{ Condition, Next string }
+
+func machines(t *testing.T) map[string]machine {
+	t.Helper()
+	all := map[string]machine{}
+	for name, text := range map[string]string{"guard": statemachine.Guard, "fence": statemachine.Fence} {
+		var m machine
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatalf("decoding %s: %v", name, err)
+		}
+		all[name] = m
+	}
+	return all
+}
+
+// TestValidator runs the pinned asl-validator: it finds missing targets,
+// unreachable states and broken expressions, which the engines accept.
+func TestValidator(t *testing.T) {
+	tool, err := filepath.Abs("../node_modules/.bin/asl-validator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(tool); err != nil {
+		if os.Getenv("SITEFENCE_REAL") == "1" {
+			t.Fatalf("asl-validator is not installed (npm ci): %v", err)
+		}
+		t.Skip("asl-validator is not installed: run npm ci")
+	}
+	for _, file := range []string{"guard.asl.json", "fence.asl.json"} {
+		out, err := exec.CommandContext(t.Context(), tool, "--json-path", file).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "is valid") {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
+}
+
+// awsErrors are the error names that AWS gives and the machines name.
+var awsErrors = []string{
+	"States.ALL",
+	"StepFunctions.ExecutionAlreadyExistsException", // states:startExecution
+	"Sfn.ExecutionDoesNotExistException",            // aws-sdk:sfn:describeExecution
+}
+
+// TestErrorNames holds every ErrorEquals against the errors that can arrive,
+// and sees to it that none of the code's own errors is unheard of.
+func TestErrorNames(t *testing.T) {
+	for name, m := range machines(t) {
+		heard := map[string]bool{}
+		for id, s := range m.States {
+			var names []string
+			for _, r := range s.Retry {
+				names = append(names, r.ErrorEquals...)
+			}
+			for _, c := range s.Catch {
+				names = append(names, c.ErrorEquals...)
+			}
+			for _, n := range names {
+				heard[n] = true
+				if !slices.Contains(awsErrors, n) && !slices.Contains(contract.ErrorTypes, n) {
+					t.Errorf("%s: %s names %q, which nothing returns", name, id, n)
+				}
+			}
+		}
+		for _, typ := range []string{"Refused", "Misconfigured"} {
+			if !heard[typ] {
+				t.Errorf("%s: nothing says what happens on %s", name, typ)
+			}
+		}
+		if name == "fence" && !heard["Transient"] {
+			t.Error("fence: nothing sends a Transient back to CheckHealth")
+		}
+	}
+}
+
+// TestVocabulary holds every decision, reason and detail type in the machines'
+// expressions against Go's constants, and every decision against the Choices.
+func TestVocabulary(t *testing.T) {
+	known := constants(t)
+	literal := regexp.MustCompile(`\$check\.(decision|reason) = '([^']*)'`)
+	for name, m := range machines(t) {
+		decided := map[string]bool{}
+		for id, s := range m.States {
+			for _, c := range s.Choices {
+				for _, hit := range literal.FindAllStringSubmatch(c.Condition, -1) {
+					typ := map[string]string{"decision": "Decision", "reason": "Reason"}[hit[1]]
+					if !slices.Contains(known[typ], hit[2]) {
+						t.Errorf("%s: %s compares the %s with %q, want one of %q", name, id, hit[1], hit[2], known[typ])
+					}
+					if hit[1] == "decision" {
+						decided[hit[2]] = true
+					}
+				}
+			}
+		}
+		for _, d := range known["Decision"] {
+			if !decided[d] {
+				t.Errorf("%s: no Choice knows the decision %q", name, d)
+			}
+		}
+	}
+	for _, want := range []string{contract.DetailTypeStillTrying, contract.DetailTypeSiteFenced, contract.Source} {
+		if !strings.Contains(statemachine.Fence, strconv.Quote(want)) {
+			t.Errorf("the fence machine puts no event with %q", want)
+		}
+	}
+}
+
+// constants reads the values of the contract's typed string constants.
+func constants(t *testing.T) map[string][]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/contract/steps.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string][]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Type == nil || len(spec.Values) != 1 {
+			return true
+		}
+		typ, isIdent := spec.Type.(*ast.Ident)
+		lit, isLit := spec.Values[0].(*ast.BasicLit)
+		if isIdent && isLit {
+			text, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values[typ.Name] = append(values[typ.Name], text)
+		}
+		return true
+	})
+	if len(values["Decision"]) != 4 || len(values["Reason"]) < 10 {
+		t.Fatalf("read %v from the contract: the reader is broken", values)
+	}
+	return values
+}
+
+// functionTimeout is what infra gives each function, in seconds.
+var functionTimeout = map[string]int{
+	"${CheckHealthFunctionArn}": 20, "${UpdateAcceleratorFunctionArn}": 60, "${TakeOfflineFunctionArn}": 30,
+}
+
+// TestTasks holds each task to the rules of retries: Refused and Misconfigured
+// none; all else enough to outlast two calls that hang; a timeout above the
+// function's own, so that the function's error wins.
+func TestTasks(t *testing.T) {
+	for name, m := range machines(t) {
+		for id, s := range m.States {
+			if s.Type != "Task" {
+				continue
+			}
+			if s.TimeoutSeconds == 0 {
+				t.Errorf("%s: %s has no TimeoutSeconds", name, id)
+			}
+			last := s.Retry[len(s.Retry)-1]
+			if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) || last.JitterStrategy != "FULL" || last.BackoffRate <= 1 {
+				t.Errorf("%s: %s: the last Retry must be States.ALL with backoff and full jitter, got %+v", name, id, last)
+			}
+			var args struct{ FunctionName string }
+			if json.Unmarshal(s.Arguments, &args) != nil || args.FunctionName == "" {
+				continue
+			}
+			timeout, ok := functionTimeout[args.FunctionName]
+			if !ok || s.TimeoutSeconds <= timeout {
+				t.Errorf("%s: %s: timeout %d s, want more than the function's %d s", name, id, s.TimeoutSeconds, timeout)
+			}
+			if !slices.Contains(s.Retry[0].ErrorEquals, "Refused") || !slices.Contains(s.Retry[0].ErrorEquals, "Misconfigured") || s.Retry[0].MaxAttempts != 0 {
+				t.Errorf("%s: %s retries what no retry mends", name, id)
+			}
+			// Full jitter waits half as long on average.
+			if got := budget(last) / 2; got < 2*float64(timeout) {
+				t.Errorf("%s: %s waits %.0f s between its retries on average, want at least twice the function's %d s", name, id, got, timeout)
+			}
+		}
+	}
+}
+
+func budget(r retrier) float64 {
+	total, wait := 0.0, r.IntervalSeconds
+	for range r.MaxAttempts {
+		total += math.Min(wait, r.MaxDelaySeconds)
+		wait *= r.BackoffRate
+	}
+	return total
+}
+
+// TestPursuit holds the numbers of the design's take-offline: about three
+// minutes, then a page, then about half an hour, failing in place.
+func TestPursuit(t *testing.T) {
+	fence := machines(t)["fence"]
+	first, last := fence.States["TakeOffline"], fence.States["KeepTakingOffline"]
+	if got := budget(first.Retry[1]) / 2; got < 150 || got > 240 {
+		t.Errorf("TakeOffline waits %.0f s on average, want about 180", got)
+	}
+	if got := budget(last.Retry[1]) / 2; got < 1500 || got > 2100 {
+		t.Errorf("KeepTakingOffline waits %.0f s on average, want about 1800", got)
+	}
+	if len(last.Catch) != 0 {
+		t.Error("KeepTakingOffline has a Catch: it could not be redriven")
+	}
+	if diff := cmp.Diff(string(first.Arguments), string(last.Arguments)); diff != "" {
+		t.Errorf("the two take-offlines are called differently:\n%s", diff)
+	}
+}
+
+// TestFailStates: an operator reads the cause at three in the morning.
+func TestFailStates(t *testing.T) {
+	advice := regexp.MustCompile(`New execution, same input|Redrive`)
+	for name, m := range machines(t) {
+		for id, s := range m.States {
+			if s.Type != "Fail" {
+				continue
+			}
+			if s.Error == "" || !advice.MatchString(s.Cause) {
+				t.Errorf("%s: %s does not say what to do: error %q, cause %q", name, id, s.Error, s.Cause)
+			}
+			if name == "fence" && strings.Contains(s.Cause, "${") {
+				t.Errorf("fence: %s refers to a resource: a cycle for CloudFormation", id)
+			}
+		}
+	}
+}
+
+// TestSubstitutions: what infra fills in, and nothing else.
+func TestSubstitutions(t *testing.T) {
+	name := regexp.MustCompile(`\$\{(\w+)\}`)
+	want := map[string][]string{
+		statemachine.Guard: {"CheckHealthFunctionArn", "FenceMachineArn"},
+		statemachine.Fence: {"BusName", "CheckHealthFunctionArn", "TakeOfflineFunctionArn", "UpdateAcceleratorFunctionArn"},
+	}
+	for text, names := range want {
+		var got []string
+		for _, hit := range name.FindAllStringSubmatch(text, -1) {
+			got = append(got, hit[1])
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(names, slices.Compact(got)); diff != "" {
+			t.Errorf("substituted names (-want +got):\n%s", diff)
+		}
+	}
+}
