@@ -1,0 +1,203 @@
+// Package alert reads what Alertmanager posts and decides which of it is a
+// site offline that this configuration knows. No content of a webhook makes it
+// fail as a whole once the webhook is one: a bad alert beside a good one never
+// stops the good one.
+package alert
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// Version is the webhook's version that is understood, the only one since
+// Alertmanager 0.15.
+const Version = "4"
+
+// Name is the alertname of the alert that fences.
+const Name = "SiteOffline"
+
+// MaxAhead is how far in the future an alert may have started: clocks differ,
+// but a start beyond that would make the outage look young for ever.
+const MaxAhead = 24 * time.Hour
+
+// Webhook is a decoded body; its alerts are not looked at yet.
+type Webhook struct {
+	GroupKey string
+	// Truncated is how many alerts Alertmanager left out (max_alerts).
+	Truncated uint64
+	alerts    []json.RawMessage
+}
+
+// What is wrong with a body as a whole. The texts name no part of the body.
+var (
+	ErrNotJSON    = errors.New("the body is no JSON")
+	ErrNotWebhook = errors.New(`the body is no Alertmanager webhook: want an object with version "4" and a list of alerts`)
+	ErrVersion    = errors.New(`the webhook's version is not supported: want "4"`)
+)
+
+// Decode reads a webhook's body. Its errors are ErrNotJSON, ErrNotWebhook and
+// ErrVersion.
+func Decode(body []byte) (Webhook, error) {
+	if !json.Valid(body) {
+		return Webhook{}, ErrNotJSON
+	}
+	var raw struct {
+		Version         *string           `json:"version"`
+		GroupKey        string            `json:"groupKey"`
+		TruncatedAlerts uint64            `json:"truncatedAlerts"`
+		Alerts          []json.RawMessage `json:"alerts"`
+	}
+	if err := json.Unmarshal(body, &raw); err != nil || raw.Version == nil || raw.Alerts == nil {
+		return Webhook{}, ErrNotWebhook
+	}
+	if *raw.Version != Version {
+		return Webhook{}, ErrVersion
+	}
+	return Webhook{raw.GroupKey, raw.TruncatedAlerts, raw.Alerts}, nil
+}
+
+// one is an alert with what is needed of it; the rest may be of any type.
+type one struct {
+	Status      string            `json:"status"`
+	Labels      map[string]string `json:"labels"`
+	StartsAt    string            `json:"startsAt"`
+	Fingerprint string            `json:"fingerprint"`
+}
+
+// Select makes one event for each (deployment, reporter, site) of the webhook
+// that is firing, in the order in which they first appear; of several alerts
+// about the same the one that began first is kept. Every alert that makes no
+// event of its own is in refused, in order, with its reason.
+func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Time) (events []contract.Event, refused []Refusal) {
+	type key struct {
+		deployment     string
+		reporter, site contract.Site
+	}
+	type candidate struct {
+		index int
+		event contract.Event
+		alert one
+	}
+	var kept []candidate
+	at := map[key]int{}
+	for i, raw := range w.alerts {
+		var a one
+		if json.Unmarshal(raw, &a) != nil || string(raw) == "null" {
+			// What could be read before the wrong type is not to be trusted.
+			refused = append(refused, refuse(i, one{}, Malformed))
+			continue
+		}
+		event, reason := judge(a, deployments, receivedAt)
+		if reason != "" {
+			refused = append(refused, refuse(i, a, reason))
+			continue
+		}
+		event.Alert.GroupKey = cut(w.GroupKey, contract.MaxGroupKey)
+		c := candidate{i, event, a}
+		k := key{event.Deployment, event.Reporter, event.Site}
+		if n, seen := at[k]; !seen {
+			at[k] = len(kept)
+			kept = append(kept, c)
+		} else {
+			if before(event.Alert, kept[n].event.Alert) {
+				kept[n], c = c, kept[n]
+			}
+			refused = append(refused, refuse(c.index, c.alert, Duplicate))
+		}
+	}
+	for _, c := range kept {
+		events = append(events, c.event)
+	}
+	slices.SortFunc(refused, func(a, b Refusal) int { return a.Index - b.Index })
+	return events, refused
+}
+
+// before orders alerts about the same outage, whatever their order in the body.
+func before(a, b contract.Alert) bool {
+	if c := a.StartsAt.Compare(b.StartsAt); c != 0 {
+		return c < 0
+	}
+	return a.Fingerprint < b.Fingerprint
+}
+
+// judge makes an event of an alert, or says why not. Names in the event come
+// from the configuration, never from a label.
+func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (contract.Event, Reason) {
+	switch {
+	case a.Status == "resolved":
+		return contract.Event{}, Resolved
+	case a.Status != "firing":
+		return contract.Event{}, BadStatus
+	case a.Labels["alertname"] != Name:
+		return contract.Event{}, OtherAlert
+	}
+	event := contract.Event{
+		Version: contract.Version, Accelerator: a.Labels["accelerator"],
+		Reporter: contract.Site(a.Labels["reporter"]), Site: contract.Site(a.Labels["site"]),
+		Alert: contract.Alert{Fingerprint: a.Fingerprint}, ReceivedAt: stamp(receivedAt),
+	}
+	// The stack's names are unique over its deployments, so the first is the only.
+	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool {
+		return slices.Contains(d.DNSNames, event.Accelerator)
+	})
+	switch {
+	case event.Accelerator == "":
+		return contract.Event{}, NoAccelerator
+	case i < 0:
+		return contract.Event{}, UnknownAccelerator
+	}
+	d := deployments[i]
+	event.Deployment = d.Name
+	if reason := judgeSites(event, d.Sites); reason != "" {
+		return contract.Event{}, reason
+	}
+	if !contract.ValidFingerprint(a.Fingerprint) {
+		return contract.Event{}, BadFingerprint
+	}
+	startsAt, err := time.Parse(time.RFC3339Nano, a.StartsAt)
+	// Go's zero time is how Alertmanager writes "no time".
+	if err != nil || startsAt.Before(time.Unix(0, 0)) || startsAt.After(receivedAt.Add(MaxAhead)) {
+		return contract.Event{}, BadStartsAt
+	}
+	event.Alert.StartsAt = stamp(startsAt)
+	return event, ""
+}
+
+func judgeSites(e contract.Event, sites []contract.Site) Reason {
+	switch {
+	case e.Reporter == "":
+		return NoReporter
+	case e.Site == "":
+		return NoSite
+	case !slices.Contains(sites, e.Reporter):
+		return UnknownReporter
+	case !slices.Contains(sites, e.Site):
+		return UnknownSite
+	case e.Reporter == e.Site:
+		return ReporterIsSite
+	}
+	return ""
+}
+
+// stamp is a time as every reader of the event understands it: UTC and whole
+// milliseconds (JSONata's $toMillis).
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// cut shortens s to at most n bytes without breaking a character.
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,54 @@
+// Package metric writes metrics into the log, where CloudWatch finds them
+// (embedded metric format: no call, no permission, no latency). Its names are
+// what the alarms look for.
+package metric
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Namespace and Dimension are those of every metric here; the dimension's value
+// is the function's name, so that two stacks in one account stay apart.
+const (
+	Namespace = "Sitefence"
+	Dimension = "FunctionName"
+)
+
+// The metrics, each a count.
+const (
+	// TruncatedAlerts are alerts that Alertmanager left out of a webhook: an
+	// outage may be among them.
+	TruncatedAlerts = "TruncatedAlerts"
+	// RefusedAlerts are firing SiteOffline alerts that were answered 2xx and
+	// ended in nothing: a label or the configuration is wrong.
+	RefusedAlerts = "RefusedAlerts"
+)
+
+type definition struct {
+	Name string `json:"Name"`
+	Unit string `json:"Unit"`
+}
+
+type directive struct {
+	Namespace  string       `json:"Namespace"`
+	Dimensions [][]string   `json:"Dimensions"`
+	Metrics    []definition `json:"Metrics"`
+}
+
+type metadata struct {
+	Timestamp         int64       `json:"Timestamp"` // ms
+	CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
+}
+
+// Count logs text with name counted n times. The log must be JSON without
+// groups, one object a line.
+func Count(ctx context.Context, log *slog.Logger, function, name string, n uint64, text string) {
+	log.WarnContext(ctx, text, name, n, Dimension, function, "_aws", metadata{
+		Timestamp: time.Now().UnixMilli(),
+		CloudWatchMetrics: []directive{{
+			Namespace: Namespace, Dimensions: [][]string{{Dimension}}, Metrics: []definition{{name, "Count"}},
+		}},
+	})
+}
