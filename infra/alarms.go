@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// alarmsProps is everything that can fail without anyone noticing.
+type alarmsProps struct {
+	Notifications notifications
+	Bus           bus
+	Ingest        ingest
+	Deployments   []deployment
+}
+
+// alarm is one metric that must stay at zero. The functions of the fence have
+// none: the machines retry them, and what retries do not mend fails a machine.
+type alarm struct {
+	name    string // behind the stack's name
+	do      string // what to do, the first words that the person on call reads
+	runbook string // docs/runbooks/<runbook>.md
+	metric  metric
+	// minutes of the last five in which the metric must be above zero; 0: one of one
+	minutes int
+	// recovers: the return to zero is news too. A count of failures falls back
+	// after a minute by itself, and an "OK" for that would be a lie.
+	recovers bool
+}
+
+type metric struct {
+	namespace, name, statistic string
+	dimensions                 map[string]*string
+}
+
+// newAlarms makes the alarms: plain ones on one metric each, with the topic as
+// their action.
+func newAlarms(scope constructs.Construct, props alarmsProps) {
+	scope = constructs.NewConstruct(scope, jsii.String("Alarms"))
+	all := ingestAlarms(props.Ingest)
+	for _, rule := range props.Notifications.RuleNames {
+		all = append(all, noticeAlarm(props.Bus, rule))
+	}
+	for _, d := range props.Deployments {
+		all = append(all, machineAlarms(d)...)
+		all = append(all, triggerAlarms(props.Bus, d)...)
+	}
+	action := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
+	for _, a := range all {
+		newAlarm(scope, a, action)
+	}
+}
+
+func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAction) {
+	window, minutes := 1, 1
+	if a.minutes > 0 {
+		window, minutes = 5, a.minutes
+	}
+	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
+		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
+		AlarmDescription: jsii.String(fmt.Sprintf("%s Runbook: docs/runbooks/%s.md", a.do, a.runbook)),
+		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace:     jsii.String(a.metric.namespace),
+			MetricName:    jsii.String(a.metric.name),
+			DimensionsMap: &a.metric.dimensions,
+			Statistic:     jsii.String(a.metric.statistic),
+			Period:        awscdk.Duration_Minutes(jsii.Number(1)),
+		}),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(window),
+		DatapointsToAlarm:  jsii.Number(minutes),
+		// Nothing happens most of the time, and then AWS sends no data.
+		TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+	made.AddAlarmAction(action)
+	if a.recovers {
+		made.AddOkAction(action)
+	}
+}
+
+func machineAlarms(d deployment) []alarm {
+	of := func(arn *string, name string) metric {
+		return metric{"AWS/States", name, "Sum", map[string]*string{"StateMachineArn": arn}}
+	}
+	guard, fence := d.Guard.StateMachineArn(), d.Fence.StateMachineArn()
+	return []alarm{
+		{
+			name: d.Name + "-guard-failed", runbook: "guard-failed",
+			do:     "Decide by hand whether a site of " + d.Name + " must be fenced: a report of a site that is offline could not be decided, and nothing was changed. Read the cause of the failed execution of the guard.",
+			metric: of(guard, "ExecutionsFailed"),
+		}, {
+			name: d.Name + "-guard-timed-out", runbook: "guard-stopped",
+			do:     "Look whether a fence of " + d.Name + " hangs: the guard waited for its turn until it timed out. Then start its execution anew with the same input.",
+			metric: of(guard, "ExecutionsTimedOut"),
+		}, {
+			name: d.Name + "-guard-aborted", runbook: "guard-stopped",
+			do:     "Find out who stopped the guard of " + d.Name + " and why: the report that it was working on is lost until Alertmanager repeats it.",
+			metric: of(guard, "ExecutionsAborted"),
+		}, {
+			name: d.Name + "-fence-failed", runbook: "fence-failed",
+			do:     "Look at once which site of " + d.Name + " serves, and read the cause of the failed execution of the fence: it may have stopped half-way, and then writes at the surviving site fail.",
+			metric: of(fence, "ExecutionsFailed"),
+		}, {
+			name: d.Name + "-fence-timed-out", runbook: "fence-stopped",
+			do:     "Look at once which site of " + d.Name + " serves: a fence ran out of time and may have stopped half-way. Then start the guard's execution anew.",
+			metric: of(fence, "ExecutionsTimedOut"),
+		}, {
+			name: d.Name + "-fence-aborted", runbook: "fence-stopped",
+			do:     "Look at once which site of " + d.Name + " serves: somebody stopped a fence and it may be half-way. Then start the guard's execution anew.",
+			metric: of(fence, "ExecutionsAborted"),
+		},
+	}
+}
+
+// ruleMetric is a metric of a rule. Rules of a custom bus have both dimensions.
+func ruleMetric(b bus, rule, name string) metric {
+	return metric{"AWS/Events", name, "Sum", map[string]*string{
+		"EventBusName": jsii.String(b.Name), "RuleName": jsii.String(rule),
+	}}
+}
+
+func triggerAlarms(b bus, d deployment) []alarm {
+	lost := "Look whether a site of " + d.Name + " must be fenced: a report of a site that is offline did not reach the guard, and nobody works on it."
+	return []alarm{
+		{
+			name: d.Name + "-dead-letters", runbook: "event-not-delivered",
+			do: lost + " The event is in the queue of dead letters.",
+			metric: metric{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", map[string]*string{
+				"QueueName": d.DeadLetters.QueueName(),
+			}},
+			recovers: true,
+		}, {
+			name: d.Name + "-event-failed", runbook: "event-not-delivered", do: lost,
+			metric: ruleMetric(b, d.RuleName, "FailedInvocations"),
+		}, {
+			name: d.Name + "-dead-letter-lost", runbook: "event-not-delivered",
+			do:     lost + " It could not be kept as a dead letter either.",
+			metric: ruleMetric(b, d.RuleName, "InvocationsFailedToBeSentToDlq"),
+		},
+	}
+}
+
+// noticeAlarm goes another way to the same topic (CloudWatch instead of
+// EventBridge), for when a rule's message was refused there.
+func noticeAlarm(b bus, rule string) alarm {
+	return alarm{
+		name: rule + "-not-sent", runbook: "notice-not-delivered",
+		do:     "Read the latest executions of the fence machines: a message about a fence could not be sent.",
+		metric: ruleMetric(b, rule, "FailedInvocations"),
+	}
+}
+
+func ingestAlarms(i ingest) []alarm {
+	of := func(name string) metric {
+		return metric{"AWS/Lambda", name, "Sum", map[string]*string{"FunctionName": i.Function.FunctionName()}}
+	}
+	return []alarm{
+		{
+			name: "ingest-crashed", runbook: "ingest-failing",
+			do:     "Read ingest's log: it crashed or timed out on a request, and an alert may not have been heard.",
+			metric: of("Errors"),
+		}, {
+			// Alertmanager drops what is answered 429 until it repeats the alert.
+			name: "ingest-throttled", runbook: "ingest-throttled",
+			do:       "Find out who floods the ingest URL, or raise the account's concurrency: alerts are refused.",
+			metric:   of("Throttles"),
+			recovers: true,
+		}, {
+			// Alertmanager tries a 5xx again, so that one is no reason to wake
+			// anybody; two minutes with one in five minutes are.
+			name: "ingest-failing", runbook: "ingest-failing",
+			do:       "Read ingest's log: it keeps answering 5xx, so alerts are not heard.",
+			metric:   of("Url5xxCount"),
+			minutes:  2,
+			recovers: true,
+		},
+	}
+}

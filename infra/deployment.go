@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/statemachine"
+)
+
+// deploymentProps is one accelerator with its sites.
+type deploymentProps struct {
+	Deployment config.Deployment
+	Tuning     config.Tuning
+	Assets     Assets
+	Bus        bus
+}
+
+// deployment is what others need of it.
+type deployment struct {
+	Name        string
+	Guard       awsstepfunctions.StateMachine
+	Fence       awsstepfunctions.StateMachine
+	RuleName    string
+	DeadLetters awssqs.Queue
+}
+
+// newDeployment makes the rule, the guard machine, the fence machine and the
+// three functions of one deployment. Nothing is shared with another one: their
+// fences do not wait for each other and their roles reach one accelerator each.
+//
+// The acting functions list the fence machine's executions, and the machine
+// calls the functions. A reference in both directions would be a cycle, so the
+// machine's name is given and the functions get an ARN made of it.
+func newDeployment(scope constructs.Construct, props deploymentProps) (deployment, error) {
+	name := props.Deployment.Name
+	scope = constructs.NewConstruct(scope, jsii.String(name))
+	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
+
+	guardName, fenceName := machineName(name, "guard"), machineName(name, "fence")
+	functions, err := newFunctions(scope, props, machineARN(fenceName))
+	if err != nil {
+		return deployment{}, err
+	}
+	fence := newMachine(scope, "Fence", machineProps{
+		Label:      name + "-fence",
+		Name:       fenceName,
+		Definition: statemachine.Fence,
+		Substitutions: map[string]string{
+			"CheckHealthFunctionArn":       *functions.check.FunctionArn(),
+			"UpdateAcceleratorFunctionArn": *functions.update.FunctionArn(),
+			"TakeOfflineFunctionArn":       *functions.takeOffline.FunctionArn(),
+			"BusName":                      props.Bus.Name,
+		},
+		Statements: []awsiam.PolicyStatement{
+			allowEach("InvokeFunctions", []string{
+				*functions.check.FunctionArn(), *functions.update.FunctionArn(), *functions.takeOffline.FunctionArn(),
+			}, "lambda:InvokeFunction"),
+			props.Bus.mayPut(),
+		},
+		Tuning: props.Tuning,
+	})
+	guard := newMachine(scope, "Guard", machineProps{
+		Label:      name + "-guard",
+		Name:       guardName,
+		Definition: statemachine.Guard,
+		Substitutions: map[string]string{
+			"CheckHealthFunctionArn": *functions.check.FunctionArn(),
+			"FenceMachineArn":        *fence.StateMachineArn(),
+		},
+		Statements: []awsiam.PolicyStatement{
+			allow("InvokeCheckHealth", *functions.check.FunctionArn(), "lambda:InvokeFunction"),
+			allow("TakeTheTurn", *fence.StateMachineArn(), "states:ListExecutions", "states:StartExecution"),
+			allow("LookAtRefusedName", executionsARN(fenceName), "states:DescribeExecution"),
+		},
+		Tuning: props.Tuning,
+	})
+	d := deployment{Name: name, Guard: guard, Fence: fence}
+	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
+	return d, nil
+}
+
+// functions are the three that a fence consists of.
+type functions struct{ check, update, takeOffline awslambda.Function }
+
+func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN string) (functions, error) {
+	accelerator := props.Deployment.Accelerator.ARN
+	listFences := allow("NewestOnly", fenceARN, "states:ListExecutions")
+	acting := map[string]string{config.EnvFenceMachine: fenceARN}
+	secrets := infinispanSecrets(props.Deployment)
+
+	check := functionProps{
+		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
+		TimeoutSeconds: 20,
+		Statements:     append(readAccelerator(accelerator), secrets...),
+	}
+	update := functionProps{
+		Description:    "Sitefence: takes a site's endpoints out of the accelerator",
+		TimeoutSeconds: 60,
+		Environment:    acting,
+		Statements:     append(append(readAccelerator(accelerator), writeAccelerator(accelerator)...), listFences),
+		// No two executions, however started, may interleave the read, the
+		// decision and the write: Global Accelerator has no conditional write.
+		Reserved: 1,
+	}
+	takeOffline := functionProps{
+		Description:    "Sitefence: takes replication towards a fenced site offline",
+		TimeoutSeconds: 30,
+		Environment:    acting,
+		Statements:     append(append(readAccelerator(accelerator), secrets...), listFences),
+	}
+
+	var all functions
+	for _, f := range []struct {
+		id, name string
+		props    functionProps
+		made     *awslambda.Function
+	}{
+		{"CheckHealth", "checkhealth", check, &all.check},
+		{"UpdateAccelerator", "updateaccelerator", update, &all.update},
+		{"TakeOffline", "takeoffline", takeOffline, &all.takeOffline},
+	} {
+		code, err := props.Assets.Stage(props.Deployment.Name, f.name, props.Deployment)
+		if err != nil {
+			return functions{}, err
+		}
+		f.props.Label = props.Deployment.Name + "-" + f.name
+		f.props.Code = code
+		f.props.Tuning = props.Tuning
+		*f.made = newFunction(scope, f.id, f.props)
+	}
+	return all, nil
+}
+
+// infinispanSecrets allows the sites' Infinispan passwords, if there are any.
+func infinispanSecrets(d config.Deployment) []awsiam.PolicyStatement {
+	var names []string
+	for _, s := range d.Sites {
+		if s.Infinispan != nil {
+			names = append(names, s.Infinispan.PasswordSecret)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []awsiam.PolicyStatement{readSecrets(names...)}
+}
+
+// readAccelerator allows reading one accelerator and the tags of load balancers.
+func readAccelerator(arn string) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{
+		allow("ReadListeners", arn, "globalaccelerator:ListListeners"),
+		// The listeners' own part of the ARN is known at run time only.
+		allow("ReadEndpointGroups", arn+"/listener/*", "globalaccelerator:ListEndpointGroups"),
+		// Elastic Load Balancing's Describe actions have no resource types.
+		allow("ReadLoadBalancerTags", anyResource, "elasticloadbalancing:DescribeTags"),
+	}
+}
+
+// writeAccelerator allows writing the endpoint groups of one accelerator.
+func writeAccelerator(arn string) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{
+		allow("WriteEndpointGroups", arn+"/listener/*/endpoint-group/*",
+			"globalaccelerator:DescribeEndpointGroup", "globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints"),
+		// Global Accelerator resolves every endpoint that it is given with the
+		// caller's permissions, as in AWS's policy GlobalAcceleratorFullAccess.
+		// None of these actions has a resource type.
+		allow("ResolveEndpoints", anyResource,
+			"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeAddresses", "ec2:DescribeInstances",
+			"ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeRegions"),
+	}
+}
+
+// newTrigger makes the rule that starts the guard for this deployment's events.
+func newTrigger(scope constructs.Construct, name string, guard awsstepfunctions.StateMachine, bus bus) (string, awssqs.Queue) {
+	ruleName := fmt.Sprintf("%s-site-offline", name)
+	dead := awssqs.NewQueue(scope, jsii.String("DeadLetters"), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
+	})
+	role := newRole(scope, "TriggerRole", roleProps{
+		Service:     "events.amazonaws.com",
+		Description: "Sitefence: starts the guard of " + name,
+		SourceARN:   bus.ruleARN(ruleName),
+		Statements:  []awsiam.PolicyStatement{allow("StartGuard", *guard.StateMachineArn(), "states:StartExecution")},
+	})
+	rule := bus.newRule(scope, "Trigger", ruleProps{
+		Name:        ruleName,
+		Description: "Sitefence: starts the guard of " + name + " when a site of it is reported offline",
+		DetailType:  contract.DetailTypeSiteOffline,
+		Detail:      map[string]any{"version": []string{contract.Version}, "deployment": []string{name}},
+		Target: awsevents.CfnRule_TargetProperty{
+			Id:        jsii.String("guard"),
+			Arn:       guard.StateMachineArn(),
+			RoleArn:   role.RoleArn(),
+			InputPath: jsii.String("$.detail"),
+			// A fence must not run on yesterday's news (the default is 185
+			// retries in 24 hours); Alertmanager repeats what still holds.
+			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+				MaximumEventAgeInSeconds: jsii.Number(15 * 60),
+				MaximumRetryAttempts:     jsii.Number(8),
+			},
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: dead.QueueArn()},
+		},
+	})
+	dead.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("DeadLettersOfTheRule"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{dead.QueueArn()},
+		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
+	}))
+	return ruleName, dead
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"regexp"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// anyResource stands where AWS's Service Authorization Reference gives an
+// action no resource type. Each use says which.
+const anyResource = "*"
+
+// allow is one statement of a policy. The Sid is for the reader of the console.
+func allow(sid, resource string, actions ...string) awsiam.PolicyStatement {
+	return allowEach(sid, []string{resource}, actions...)
+}
+
+// allowEach is allow for several resources.
+func allowEach(sid string, resources []string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String(sid),
+		Actions:   jsii.Strings(actions...),
+		Resources: jsii.Strings(resources...),
+	})
+}
+
+// roleProps is a role: who takes it, and all it may do.
+type roleProps struct {
+	Service     string // a service principal
+	Description string
+	// SourceARN, if AWS names the caller's resource when it takes the role, is
+	// the only resource that may (the "confused deputy" of IAM's guide).
+	SourceARN  string
+	Statements []awsiam.PolicyStatement
+}
+
+// newRole makes a role whose one policy is what was asked for. The returned
+// role takes no additions: constructs that would grant themselves more (tracing
+// and logging do, on "*") find that done.
+func newRole(scope constructs.Construct, id string, props roleProps) awsiam.IRole {
+	principal := &awsiam.ServicePrincipalOpts{}
+	if props.SourceARN != "" {
+		principal.Conditions = &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Aws_ACCOUNT_ID()},
+			"ArnLike":      map[string]any{"aws:SourceArn": props.SourceARN},
+		}
+	}
+	role := awsiam.NewRole(scope, jsii.String(id), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String(props.Service), principal),
+		Description: jsii.String(props.Description),
+		// Inline, so that the policy exists as soon as the role does.
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"sitefence": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &props.Statements}),
+		},
+	})
+	return role.WithoutPolicyUpdates(nil)
+}
+
+var arnPattern = regexp.MustCompile(`^arn:`)
+
+// readSecrets allows reading exactly the named secrets.
+//
+// Secrets Manager appends a hyphen and six random characters to a secret's name
+// in its ARN, and advises `-??????`, which no longer name can match, for a
+// policy that knows the name only. An ARN is taken as it is.
+func readSecrets(namesOrARNs ...string) awsiam.PolicyStatement {
+	seen := map[string]bool{}
+	var arns []string
+	for _, s := range namesOrARNs {
+		if !*awscdk.Token_IsUnresolved(s) && !arnPattern.MatchString(s) {
+			s = regionalARN("secretsmanager", "secret:"+s+"-??????")
+		}
+		if !seen[s] {
+			seen[s] = true
+			arns = append(arns, s)
+		}
+	}
+	return allowEach("ReadSecret", arns, "secretsmanager:GetSecretValue")
+}
+
+// trace allows sending X-Ray segments. X-Ray has no resource types for it.
+func trace() awsiam.PolicyStatement {
+	return allow("Trace", anyResource, "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/sitefence/sitefence/internal/config"
+)
+
+// machineProps is one state machine.
+type machineProps struct {
+	Label string // part of the log group's name
+	Name  string // physical
+	// Definition is the text of the ASL file. It is deployed as it is, so that
+	// the console shows the file; only ${Names} in it are substituted.
+	Definition    string
+	Substitutions map[string]string
+	Statements    []awsiam.PolicyStatement
+	Tuning        config.Tuning
+}
+
+// newMachine makes a Standard state machine with a log group and a role of its
+// own: the role may deliver to the log and do what the statements say.
+func newMachine(scope constructs.Construct, id string, props machineProps) awsstepfunctions.StateMachine {
+	scope = constructs.NewConstruct(scope, jsii.String(id))
+	// Under /aws/vendedlogs/ CloudWatch Logs keeps one policy for all groups;
+	// elsewhere each group lengthens a policy that may have 5120 characters
+	// (Step Functions' guide, "Avoid the CloudWatch Logs policy size limit").
+	group := newLogGroup(scope, "/aws/vendedlogs/states", props.Label, props.Tuning)
+	statements := append(props.Statements, deliverLogs())
+	if props.Tuning.Tracing {
+		// Beside sending segments Step Functions asks X-Ray what to sample.
+		statements = append(statements, allow("Trace", anyResource,
+			"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"))
+	}
+	role := newRole(scope, "Role", roleProps{
+		Service: "states.amazonaws.com", Description: "Sitefence: " + props.Label,
+		SourceARN: machineARN(props.Name), Statements: statements,
+	})
+	substitutions := map[string]*string{}
+	for k, v := range props.Substitutions {
+		substitutions[k] = jsii.String(v)
+	}
+	return awsstepfunctions.NewStateMachine(scope, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
+		StateMachineName:        jsii.String(props.Name),
+		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
+		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(props.Definition)),
+		DefinitionSubstitutions: &substitutions,
+		Role:                    role,
+		TracingEnabled:          jsii.Bool(props.Tuning.Tracing),
+		Logs: &awsstepfunctions.LogOptions{
+			Destination: group,
+			Level:       awsstepfunctions.LogLevel_ALL,
+			// The history of an execution is gone after 90 days; the log is the
+			// record. Inputs and outputs hold no secret.
+			IncludeExecutionData: jsii.Bool(true),
+		},
+	})
+}
+
+// deliverLogs is what Step Functions needs to send its log to CloudWatch Logs.
+// Log deliveries have no resource types that these actions take, and the
+// resource policy is the account's (Step Functions' guide, "Logging to
+// CloudWatch Logs": the resource must be *).
+func deliverLogs() awsiam.PolicyStatement {
+	return allow("DeliverLog", anyResource,
+		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+		"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups")
+}

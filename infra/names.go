@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/sitefence/sitefence/internal/config"
+)
+
+// suffix is the first eight hex digits of the stack's id, known at deployment
+// only. A name that must not be met again carries it: Step Functions keeps an
+// execution's name for 90 days, also when its machine was deleted and made
+// again under the same name, so a stack that is created anew must not find the
+// fence-1 of the one before; and a log group that outlives its stack must not
+// stand in the way of the next.
+func suffix() string {
+	// arn:aws:cloudformation:<region>:<account>:stack/<name>/<uuid>
+	uuid := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil))
+	return *awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"), uuid, nil))
+}
+
+// machineName is the physical name of a deployment's state machine, at most
+// 10 + 32 + 7 + 8 of the 80 characters that Step Functions takes.
+func machineName(deployment, machine string) string {
+	return fmt.Sprintf("sitefence-%s-%s-%s", deployment, machine, suffix())
+}
+
+// machineARN is the ARN of the machine of that name, without a reference to it.
+func machineARN(name string) string { return regionalARN("states", "stateMachine:"+name) }
+
+// executionsARN matches the executions of the machine of that name.
+func executionsARN(name string) string { return regionalARN("states", "execution:"+name+":*") }
+
+// regionalARN is an ARN of the stack's own partition, Region and account.
+func regionalARN(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s",
+		*awscdk.Aws_PARTITION(), service, *awscdk.Aws_REGION(), *awscdk.Aws_ACCOUNT_ID(), resource)
+}
+
+// outputName is a deployment's name as part of an output's logical id, which
+// takes letters and digits only: eu-prod becomes EuProd.
+func outputName(deployment string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(deployment, "-") {
+		if part != "" {
+			b.WriteString(strings.ToUpper(part[:1]) + part[1:])
+		}
+	}
+	return b.String()
+}
+
+// checkOutputNames refuses two deployments whose outputs would share a name.
+func checkOutputNames(deployments []config.Deployment) error {
+	owner := map[string]string{}
+	for _, d := range deployments {
+		name := outputName(d.Name)
+		if other, taken := owner[name]; taken {
+			return fmt.Errorf("deployments %s and %s would both have the output GuardMachineArn%s: rename one", other, d.Name, name)
+		}
+		owner[name] = d.Name
+	}
+	return nil
+}

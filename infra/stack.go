@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/sitefence/sitefence/internal/config"
+)
+
+// StackProps is a validated configuration and where the functions are.
+type StackProps struct {
+	Config      config.Config
+	Assets      Assets
+	Synthesizer awscdk.IStackSynthesizer // nil: the CDK's default
+}
+
+// NewStack makes the whole of Sitefence: one door, one bus, one topic, and the
+// machines and functions of one to eight deployments.
+//
+// `cdk destroy` deletes all of it but the log groups.
+func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk.Stack, error) {
+	c := props.Config
+	if err := checkOutputNames(c.Deployments); err != nil {
+		return nil, err
+	}
+	stack := awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
+		Description: jsii.String("Sitefence: fences the site that a site and its peer cannot agree about"),
+		Synthesizer: props.Synthesizer,
+	})
+	bus := newBus(stack)
+	door, err := newIngest(stack, ingestProps{Config: c, Assets: props.Assets, Bus: bus})
+	if err != nil {
+		return nil, err
+	}
+	var deployments []deployment
+	for _, d := range c.Deployments {
+		made, err := newDeployment(stack, deploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus})
+		if err != nil {
+			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
+		}
+		deployments = append(deployments, made)
+	}
+	news := newNotifications(stack, notificationsProps{Notifications: c.Notifications, Bus: bus})
+	newAlarms(stack, alarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
+	addOutputs(stack, bus, door, news, deployments)
+	addTags(stack, name, c.Tags)
+	warn(stack, c)
+	return stack, nil
+}
+
+// addOutputs names what people and tools need of the stack. The names are part
+// of the product: they stay.
+//
+//	IngestUrl                where Alertmanager posts
+//	BusName                  the event bus
+//	TopicArn                 where alarms and news of fences go
+//	WebhookSecretArn         the webhook's password: its ARN, or its name as configured
+//	GuardMachineArn<Name>    per deployment; eu-prod is EuProd
+//	FenceMachineArn<Name>
+func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, deployments []deployment) {
+	output := func(name, value, description string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
+			Value: jsii.String(value), Description: jsii.String(description),
+		})
+	}
+	output("IngestUrl", door.URL, "Where Alertmanager posts (Basic authentication)")
+	output("BusName", bus.Name, "The event bus")
+	output("TopicArn", *news.Topic.TopicArn(), "Alarms and news of fences")
+	output("WebhookSecretArn", door.Secret, "The secret whose string is the webhook's password")
+	for _, d := range deployments {
+		output("GuardMachineArn"+outputName(d.Name), *d.Guard.StateMachineArn(), "The guard of "+d.Name+": replay an execution here")
+		output("FenceMachineArn"+outputName(d.Name), *d.Fence.StateMachineArn(), "The fence of "+d.Name+": redrive an execution here")
+	}
+}
+
+func addTags(stack awscdk.Stack, name string, tags map[string]string) {
+	add := func(key, value string) { awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(value), nil) }
+	add("sitefence", name)
+	for key, value := range tags {
+		add(key, value)
+	}
+}
+
+// warn says at synthesis which lines of defence the configuration gave up.
+func warn(stack awscdk.Stack, c config.Config) {
+	add := func(id, text string) {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("sitefence:"+id), jsii.String(text))
+	}
+	if !c.Tuning.ReservedConcurrency {
+		add("reservedConcurrency", "tuning.reservedConcurrency is false: two executions may write one accelerator at the same time, "+
+			"and a flood of requests can take the account's concurrency from the fence")
+	}
+	for _, d := range c.Deployments {
+		for _, s := range d.Sites {
+			if s.Infinispan != nil && s.Infinispan.InsecureSkipVerify {
+				add(fmt.Sprintf("insecureSkipVerify:%s/%s", d.Name, s.Name), fmt.Sprintf(
+					"deployment %s, site %s: insecureSkipVerify is true: whoever is between Sitefence and Infinispan can read its password", d.Name, s.Name))
+			}
+		}
+	}
+}
