@@ -116,11 +116,12 @@ func (d *demo) follow(ctx context.Context) (survivor, fenced string, err error) 
 			return "", "", err
 		}
 	}
-	if len(fences) != 1 || fences[0].Outcome() != "Fenced" {
-		return "", "", fmt.Errorf("want one fence execution that ended Fenced, got %+v", fences)
+	winner, err := winner(fences)
+	if err != nil {
+		return "", "", err
 	}
 	var out struct{ Survivor, Site string }
-	if err := json.Unmarshal([]byte(fences[0].Output), &out); err != nil {
+	if err := json.Unmarshal([]byte(winner.Output), &out); err != nil {
 		return "", "", fmt.Errorf("reading the fence's output: %w", err)
 	}
 	for _, g := range guards {
@@ -129,6 +130,25 @@ func (d *demo) follow(ctx context.Context) (survivor, fenced string, err error) 
 		}
 	}
 	return out.Survivor, out.Site, nil
+}
+
+// winner is the one fence that ended Fenced. The losing site's guard may get a
+// turn too, when the winner's is over; its fence looks again and ends Ignored.
+func winner(fences []stack.Execution) (stack.Execution, error) {
+	var won []stack.Execution
+	for _, f := range fences {
+		switch f.Outcome() {
+		case "Fenced":
+			won = append(won, f)
+		case "Ignored":
+		default:
+			return stack.Execution{}, fmt.Errorf("%s ended %s: %s", f.Name, f.Outcome(), f.Cause)
+		}
+	}
+	if len(won) != 1 {
+		return stack.Execution{}, fmt.Errorf("%d fence executions ended Fenced, want exactly one", len(won))
+	}
+	return won[0], nil
 }
 
 func (d *demo) path(ctx context.Context, e stack.Execution) error {

@@ -154,3 +154,22 @@ func (s *Stack) StartExecution(ctx context.Context, machine, name string, input 
 	}
 	return aws.ToString(out.ExecutionArn), nil
 }
+
+// HistoryText is an execution's whole history as JSON, for tests that look for
+// what must not be in it.
+func (s *Stack) HistoryText(ctx context.Context, arn string) (string, error) {
+	var text []byte
+	pages := sfn.NewGetExecutionHistoryPaginator(s.States(), &sfn.GetExecutionHistoryInput{ExecutionArn: &arn})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("reading the history of %s: %w", arn, err)
+		}
+		data, err := json.Marshal(page.Events)
+		if err != nil {
+			return "", err
+		}
+		text = append(text, data...)
+	}
+	return string(text), nil
+}

@@ -46,6 +46,8 @@ type Options struct {
 	WaitScale float64
 	// EnforceIAM lets the emulator check the functions' roles.
 	EnforceIAM bool
+	// Env is added to the functions' environment, as "NAME=value".
+	Env []string
 	// Progress is told of each slow step; may be nil.
 	Progress func(string)
 	// Dir takes configuration and logs; a temporary folder that Close removes if empty.
@@ -124,7 +126,7 @@ func (s *Stack) startAWS(ctx context.Context, opt Options) error {
 	var err error
 	s.Emulator, err = emulator.Start(ctx, emulator.Options{
 		Region: Region, GlobalAccelerator: s.Accelerator.URL(), WaitScale: opt.WaitScale,
-		EnforceIAM: opt.EnforceIAM, LogFile: filepath.Join(s.Dir, "emulator.log"),
+		EnforceIAM: opt.EnforceIAM, Env: opt.Env, LogFile: filepath.Join(s.Dir, "emulator.log"),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the AWS emulator: %w", err)
