@@ -26,12 +26,24 @@ import (
 const DefaultConfig = "sitefence.yaml"
 
 func main() {
-	defer jsii.Close()
-	if err := run(); err != nil {
+	err := run()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "sitefence:", err)
-		jsii.Close()
+	}
+	closeCDK()
+	if err != nil {
 		os.Exit(1)
 	}
+}
+
+// closeCDK ends the CDK's process and removes its files, quietly: jsii 1.139.0
+// waits for the process in two goroutines at once, and when the wrong one wins
+// it complains of an abnormal exit. Nothing else has anything to say by now.
+func closeCDK() {
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+	jsii.Close()
 }
 
 func run() error {

@@ -1,0 +1,8 @@
+//go:build !race
+
+package main_test
+
+import "github.com/aws/jsii-runtime-go"
+
+// closeCDK ends the CDK's process and removes its files.
+func closeCDK() { jsii.Close() }
