@@ -4,6 +4,12 @@ go 1.26.0
 
 toolchain go1.26.8
 
+ignore (
+	./build
+	./cdk.out
+	./node_modules
+)
+
 require (
 	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/aws/aws-lambda-go v1.55.1 // indirect

@@ -1,27 +1,72 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/sitefence/sitefence/internal/bus"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/secret"
 )
 
 var statuses = []int{204, 400, 401, 405, 413, 503}
 
-// checkEvents holds what reached the bus to the contract.
-func (w *world) checkEvents(t *testing.T) {
+// inMemory stands for both AWS services without a wire, so that fuzzing is fast.
+type inMemory struct{ details []string }
+
+func (m *inMemory) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(password)}, nil
+}
+
+func (m *inMemory) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	out := &eventbridge.PutEventsOutput{}
+	for _, e := range in.Entries {
+		m.details = append(m.details, *e.Detail)
+		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: aws.String("id")})
+	}
+	return out, nil
+}
+
+// try sends one request to a new handler and holds what reached the bus to the
+// contract, and the log and the answer to showing no secret.
+func try(t *testing.T, r request) int {
 	t.Helper()
-	for _, entry := range w.bus.Events() {
+	var memory inMemory
+	var log bytes.Buffer
+	h := &Handler{
+		User: user, Deployments: deployments, Now: func() time.Time { return now },
+		Secret: secret.New(&memory, "webhook"), Bus: bus.New(&memory, "sitefence"),
+		Log: slog.New(slog.NewJSONHandler(&log, nil)),
+	}
+	got, err := h.Handle(t.Context(), r)
+	if err != nil {
+		t.Errorf("an error: %v", err)
+	}
+	// A fuzzer knows the password from the seeds and may put it into a label,
+	// which is logged: only its own header's form is looked for.
+	if text := log.String() + got.Body; strings.Contains(text, basic(user, password)[6:]) && !strings.Contains(r.Body, basic(user, password)[6:]) {
+		t.Errorf("credentials in %q", text)
+	}
+	for _, detail := range memory.details {
 		var e contract.Event
-		if err := json.Unmarshal([]byte(entry.Detail), &e); err != nil {
-			t.Errorf("%s: %v", entry.Detail, err)
+		if err := json.Unmarshal([]byte(detail), &e); err != nil {
+			t.Errorf("%s: %v", detail, err)
 		} else if err := e.Validate(); err != nil {
-			t.Errorf("%s: %v", entry.Detail, err)
+			t.Errorf("%s: %v", detail, err)
 		}
 	}
+	return got.StatusCode
 }
 
 // FuzzAuthorization: no header but the right one gets in.
@@ -33,8 +78,7 @@ func FuzzAuthorization(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		w := newWorld(t)
-		got := w.handle(auth(webhook(firing("site-a", "site-b")), value)).StatusCode
+		got := try(t, auth(webhook(firing("site-a", "site-b")), value))
 		scheme, rest, _ := strings.Cut(value, " ")
 		// Go's decoder skips line breaks, which no HTTP header can hold.
 		rest = strings.NewReplacer("\r", "", "\n", "").Replace(strings.Trim(rest, " "))
@@ -56,13 +100,11 @@ func FuzzBody(f *testing.F) {
 		f.Add(seed, true)
 	}
 	f.Fuzz(func(t *testing.T, body string, encoded bool) {
-		w := newWorld(t)
 		r := post(body)
 		r.IsBase64Encoded = encoded
-		if got := w.handle(r).StatusCode; got != 204 && got != 400 && got != 413 {
+		if got := try(t, r); got != 204 && got != 400 && got != 413 {
 			t.Errorf("%q: got %d", body, got)
 		}
-		w.checkEvents(t)
 	})
 }
 
@@ -81,10 +123,8 @@ func FuzzRequest(f *testing.F) {
 		if json.Unmarshal(raw, &r) != nil {
 			return
 		}
-		w := newWorld(t)
-		if got := w.handle(r).StatusCode; !slices.Contains(statuses, got) {
+		if got := try(t, r); !slices.Contains(statuses, got) {
 			t.Errorf("%q: got %d", raw, got)
 		}
-		w.checkEvents(t)
 	})
 }

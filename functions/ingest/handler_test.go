@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sitefence/sitefence/internal/awsfake"
+	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
@@ -236,7 +237,7 @@ func TestDeadline(t *testing.T) {
 func TestBatches(t *testing.T) {
 	w := newWorld(t)
 	var alerts []string
-	for _, d := range w.handler.Deployments {
+	for _, d := range deployments {
 		for _, reporter := range d.Sites {
 			for _, site := range d.Sites {
 				if site != reporter {
@@ -259,8 +260,7 @@ func TestBatches(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	w := newWorld(t)
-	file := ingestFile(w.handler.Deployments)
+	file := config.IngestFile{User: user, Deployments: deployments}
 	if err := validate(file, "bus", "secret"); err != nil {
 		t.Errorf("got %v, want none", err)
 	}

@@ -33,6 +33,11 @@ const (
 // now is when the test's requests arrive.
 var now = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
+var deployments = []config.IngestDeployment{
+	{Name: "keycloak", DNSNames: []string{"a1.awsglobalaccelerator.com", "a1.dualstack.awsglobalaccelerator.com"}, Sites: []contract.Site{"site-a", "site-b", "site-c"}},
+	{Name: "other", DNSNames: []string{"a2.awsglobalaccelerator.com"}, Sites: []contract.Site{"site-a", "site-b", "site-c"}},
+}
+
 // world is the handler with real SDK clients and the fakes behind them.
 type world struct {
 	t       testing.TB
@@ -61,11 +66,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, bus: &awsfake.EventBridge{}, secrets: &awsfake.SecretsManager{}, log: &bytes.Buffer{}}
 	w.secrets.Set("webhook", password)
 	w.handler = &Handler{
-		User: user,
-		Deployments: []config.IngestDeployment{
-			{Name: "keycloak", DNSNames: []string{"a1.awsglobalaccelerator.com", "a1.dualstack.awsglobalaccelerator.com"}, Sites: []contract.Site{"site-a", "site-b", "site-c"}},
-			{Name: "other", DNSNames: []string{"a2.awsglobalaccelerator.com"}, Sites: []contract.Site{"site-a", "site-b", "site-c"}},
-		},
+		User: user, Deployments: deployments,
 		Secret: secret.New(secretsmanager.NewFromConfig(awsfake.Serve(t, w.secrets)), "webhook"),
 		Bus:    bus.New(eventbridge.NewFromConfig(awsfake.Serve(t, w.bus)), "sitefence"),
 		Log:    slog.New(slog.NewJSONHandler(&locked{b: w.log}, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr})),
@@ -80,10 +81,6 @@ func newWorld(t testing.TB) *world {
 		}
 	})
 	return w
-}
-
-func ingestFile(deployments []config.IngestDeployment) config.IngestFile {
-	return config.IngestFile{User: user, Deployments: deployments}
 }
 
 func (w *world) handle(r request) response { return w.handleContext(w.t.Context(), r) }

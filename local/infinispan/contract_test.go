@@ -20,7 +20,7 @@ const backups = "/rest/v2/container/x-site/backups/"
 // double holds for a server, so tests elsewhere may rely on the double.
 func TestContractDouble(t *testing.T) {
 	t.Parallel()
-	testContract(t, newDouble(t, infinispan.Options{}))
+	testContract(t, newDouble(t, infinispan.Options{Password: oddPassword}))
 }
 
 func TestContractReal(t *testing.T) { testContract(t, startReal(t)) }

@@ -57,12 +57,16 @@ func needReal(t *testing.T) {
 	}
 }
 
+// oddPassword has what a properties file and Basic auth could stumble over.
+const oddPassword = `a:b\c=d#e!f "g'$h<&`
+
 // startReal starts the release that SITEFENCE_INFINISPAN names, or the default.
 func startReal(t *testing.T) infinispan.World {
 	t.Helper()
 	needReal(t)
 	begun := time.Now()
 	w, err := infinispan.StartReal(t.Context(), infinispan.Options{
+		Password: oddPassword,
 		CacheDir: cacheDir(t),
 		Version:  os.Getenv("SITEFENCE_INFINISPAN"),
 		Progress: func(line string) { t.Logf("%5.1f s: %s", time.Since(begun).Seconds(), line) },

@@ -96,9 +96,9 @@ def _remember_entry(executor):
     original = getattr(sfn, executor)
 
     def execute(state_def, raw_input, *rest):
-        ctx = rest[-1]
-        execution = sfn._executions.get(ctx["Execution"]["Id"]) or {}
-        notes, name = execution.get(_KEY), ctx["State"]["Name"]
+        ctx = (rest[-1] if rest else None) or {}
+        execution = sfn._executions.get(ctx.get("Execution", {}).get("Id")) or {}
+        notes, name = execution.get(_KEY), ctx.get("State", {}).get("Name")
         if notes is None or json.loads(notes["definition"])["States"].get(name) != state_def:
             return original(state_def, raw_input, *rest)
         ctx["Execution"]["RedriveCount"] = notes["count"]
