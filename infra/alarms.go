@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	emf "github.com/sitefence/sitefence/internal/metric"
 )
 
 // alarmsProps is everything that can fail without anyone noticing.
@@ -159,6 +161,10 @@ func ingestAlarms(i ingest) []alarm {
 	of := func(name string) metric {
 		return metric{"AWS/Lambda", name, "Sum", map[string]*string{"FunctionName": i.Function.FunctionName()}}
 	}
+	// What ingest counts in its log itself.
+	counted := func(name string) metric {
+		return metric{emf.Namespace, name, "Sum", map[string]*string{emf.Dimension: i.Function.FunctionName()}}
+	}
 	return []alarm{
 		{
 			name: "ingest-crashed", runbook: "ingest-failing",
@@ -178,6 +184,16 @@ func ingestAlarms(i ingest) []alarm {
 			metric:   of("Url5xxCount"),
 			minutes:  2,
 			recovers: true,
+		}, {
+			// Answered 2xx, since sending it again would change nothing; so
+			// somebody must be told in another way.
+			name: "alert-refused", runbook: "alert-refused",
+			do:     "Compare the labels of the alert with the configuration: an alert that fires was refused, and nobody works on it. Ingest's log says which and why.",
+			metric: counted(emf.RefusedAlerts),
+		}, {
+			name: "alerts-truncated", runbook: "alerts-truncated",
+			do:     "Raise max_alerts of the webhook in Alertmanager: it left alerts out, and a site that is offline may be among them.",
+			metric: counted(emf.TruncatedAlerts),
 		},
 	}
 }

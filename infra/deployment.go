@@ -100,12 +100,12 @@ func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN st
 
 	check := functionProps{
 		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
-		TimeoutSeconds: 20,
+		TimeoutSeconds: contract.CheckHealthTimeout,
 		Statements:     append(readAccelerator(accelerator), secrets...),
 	}
 	update := functionProps{
 		Description:    "Sitefence: takes a site's endpoints out of the accelerator",
-		TimeoutSeconds: 60,
+		TimeoutSeconds: contract.UpdateAcceleratorTimeout,
 		Environment:    acting,
 		Statements:     append(append(readAccelerator(accelerator), writeAccelerator(accelerator)...), listFences),
 		// No two executions, however started, may interleave the read, the
@@ -114,7 +114,7 @@ func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN st
 	}
 	takeOffline := functionProps{
 		Description:    "Sitefence: takes replication towards a fenced site offline",
-		TimeoutSeconds: 30,
+		TimeoutSeconds: contract.TakeOfflineTimeout,
 		Environment:    acting,
 		Statements:     append(append(readAccelerator(accelerator), secrets...), listFences),
 	}

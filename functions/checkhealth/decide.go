@@ -36,6 +36,13 @@ type Answer struct {
 	Trouble error
 }
 
+// silent reports that the site has an Infinispan that told nothing.
+func (a *Answer) silent() bool { return a != nil && a.Trouble != nil }
+
+func (a *Answer) sees(site contract.Site) bool {
+	return a != nil && a.Trouble == nil && slices.Contains(a.Sees, site)
+}
+
 // Decide says what is to be done about the site, or fails with Refused or
 // Misconfigured. It is a function of the facts alone. The order of the rules
 // matters: what the accelerator alone can settle comes first, so that a fenced
@@ -61,13 +68,13 @@ func Decide(f Facts) (contract.Decision, contract.Reason, error) {
 
 // decidePresent: the site has endpoints in the accelerator, so it may have to go.
 func decidePresent(f Facts) (contract.Decision, contract.Reason, error) {
-	if f.Asked != nil && f.Asked.Trouble == nil && slices.Contains(f.Asked.Sees, f.Site) {
+	if f.Asked.sees(f.Site) {
 		return contract.Recheck, contract.SiteVisible, nil
 	}
 	if _, _, err := accelerator.Plan(f.State, f.Site, f.Reporter); err != nil {
 		return "", "", err
 	}
-	if f.Asked != nil && f.Asked.Trouble != nil {
+	if f.Asked.silent() {
 		return contract.Recheck, contract.ReporterUnreachable, nil
 	}
 	if f.State.Unhealthy(f.Reporter) {
@@ -79,10 +86,10 @@ func decidePresent(f Facts) (contract.Decision, contract.Reason, error) {
 		if !f.State.InService(w.From) || f.State.Unhealthy(w.From) {
 			continue
 		}
-		if w.Trouble != nil {
+		if w.silent() {
 			return contract.Recheck, contract.WitnessUnreachable, nil
 		}
-		if slices.Contains(w.Sees, f.Site) {
+		if w.sees(f.Site) {
 			return contract.Recheck, contract.SiteVisible, nil
 		}
 	}
@@ -100,11 +107,11 @@ func decideAbsent(f Facts) (contract.Decision, contract.Reason, error) {
 	switch {
 	case f.Asked == nil:
 		return contract.Ignore, contract.AlreadyFenced, nil
-	case f.Asked.Trouble != nil:
+	case f.Asked.silent():
 		return contract.Recheck, contract.ReporterUnreachable, nil
 	case f.Asked.Backup == infinispan.Offline:
 		return contract.Ignore, contract.AlreadyFenced, nil
-	case slices.Contains(f.Asked.Sees, f.Site):
+	case f.Asked.sees(f.Site):
 		// Perhaps an operator is bringing the site back right now.
 		return contract.Recheck, contract.SiteVisible, nil
 	case len(f.State.Unattributed()) > 0:

@@ -29,7 +29,8 @@ const (
 	// Attempts bounds how often an event is put; between two of them passes a
 	// random time of up to Backoff, doubled each time.
 	Attempts = 5
-	Backoff  = 200 * time.Millisecond
+	// Backoff is the longest first wait between two attempts.
+	Backoff = 200 * time.Millisecond
 	// CallTimeout bounds one call.
 	CallTimeout = 3 * time.Second
 )
@@ -142,7 +143,7 @@ func (b *Bus) entry(e contract.Event) (types.PutEventsRequestEntry, error) {
 // wait sleeps a random part of longest (full jitter). It is false when there is
 // no time left for that.
 func wait(ctx context.Context, longest time.Duration) bool {
-	timer := time.NewTimer(rand.N(longest))
+	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // jitter, not a secret
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

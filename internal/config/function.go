@@ -14,6 +14,8 @@ import (
 const FunctionFile = "config.json"
 
 // The environment variables that only a deployment can know.
+//
+//nolint:gosec // names, not credentials
 const (
 	EnvBus           = "SITEFENCE_BUS"               // event bus name: ingest
 	EnvWebhookSecret = "SITEFENCE_WEBHOOK_SECRET"    // secret ARN or name: ingest

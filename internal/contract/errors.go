@@ -37,17 +37,17 @@ func (e *Misconfigured) Error() string { return string(e.Reason) + ": " + e.Text
 // ErrorTypes are the names Step Functions may see from the functions' code.
 var ErrorTypes = []string{"Transient", "Refused", "Misconfigured"}
 
-// TransientF, RefusedF and MisconfiguredF build the error with a formatted text.
+// TransientF builds a Transient with a formatted text.
 func TransientF(r Reason, format string, args ...any) error {
 	return &Transient{r, fmt.Sprintf(format, args...)}
 }
 
-// RefusedF builds a Refused; see TransientF.
+// RefusedF builds a Refused with a formatted text.
 func RefusedF(r Reason, format string, args ...any) error {
 	return &Refused{r, fmt.Sprintf(format, args...)}
 }
 
-// MisconfiguredF builds a Misconfigured; see TransientF.
+// MisconfiguredF builds a Misconfigured with a formatted text.
 func MisconfiguredF(r Reason, format string, args ...any) error {
 	return &Misconfigured{r, fmt.Sprintf(format, args...)}
 }

@@ -27,6 +27,7 @@ const (
 	// RefreshBurst and RefreshEvery bound Refresh: that many at once, and one
 	// more for each interval that passed.
 	RefreshBurst = 3
+	// RefreshEvery is how long one more Refresh takes to be allowed.
 	RefreshEvery = 5 * time.Second
 	// LoadTimeout bounds one read with the SDK's retries in it.
 	LoadTimeout = 5 * time.Second

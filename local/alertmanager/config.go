@@ -57,7 +57,7 @@ func configuration(o Options) ([]byte, error) {
 		return nil, fmt.Errorf("URL %q: expected the webhook's http or https URL", o.URL)
 	}
 	if (o.User == "") != (o.Password == "") {
-		return nil, errors.New("User and Password: expected both or neither")
+		return nil, errors.New("options User and Password: expected both or neither")
 	}
 	hook := webhook{URL: o.URL, SendResolved: !o.FiringOnly}
 	if o.User != "" {

@@ -165,8 +165,10 @@ func (d *Double) startListening(s *doubleSite) error {
 	return nil
 }
 
-// CutBetween and HealBetween cut and heal the link of two sites only.
-func (d *Double) CutBetween(a, b string)  { d.setLink(a, b, true) }
+// CutBetween cuts the link of two sites only.
+func (d *Double) CutBetween(a, b string) { d.setLink(a, b, true) }
+
+// HealBetween heals the link of two sites only.
 func (d *Double) HealBetween(a, b string) { d.setLink(a, b, false) }
 
 func (d *Double) setLink(a, b string, cut bool) {

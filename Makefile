@@ -1,0 +1,60 @@
+# Sitefence. `make demo` and `make test` set up what they need.
+# KEEP=1 leaves the demo running; DOUBLE=1 runs it without real Infinispan.
+
+GOLANGCI_LINT := v2.15.0
+BIN           := $(CURDIR)/.cache/bin
+GOTEST        := go test -race -shuffle=on
+# These start processes and watch clocks: one package at a time.
+HEAVY         := ./local/... ./cmd/... ./statemachine/...
+
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.PHONY: demo test test-fast setup prerequisites lint synth ci clean
+
+demo: setup
+	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
+	@exec build/sitefence demo $(if $(KEEP),--keep) $(if $(DOUBLE),--double)
+
+test: setup test-fast
+	$(GOTEST) -p 1 -timeout 14m $(HEAVY)
+
+# The tests that start nothing: seconds, once compiled.
+test-fast: prerequisites
+	go vet ./... && go -C infra vet ./...
+	$(GOTEST) ./functions/... ./internal/...
+	$(GOTEST) -C infra ./...
+
+setup: prerequisites node_modules/.package-lock.json
+	@go run ./local/setup
+
+prerequisites:
+	@for tool in go node npm python3; do command -v $$tool >/dev/null || \
+		{ echo "$$tool is missing: Sitefence needs Go 1.26, Node 20 or newer with npm, and Python 3.10 or newer with venv" >&2; exit 1; }; done
+	@python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+		{ echo "python3 is too old or has no venv module: want 3.10 or newer (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-fund --no-audit
+	@touch $@
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT)
+	$< run ./...
+	cd infra && $< run ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w" >&2; exit 1; }
+
+$(BIN)/golangci-lint-$(GOLANGCI_LINT):
+	@mkdir -p $(BIN)
+	cd / && GOWORK=off GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv $(BIN)/golangci-lint $@
+
+synth: setup
+	npx cdk synth --quiet -c config=sitefence.example.yaml --output build/cdk.out
+
+# Everything that must hold; nothing is skipped for want of a tool.
+ci: export SITEFENCE_REAL := 1
+ci: lint test synth
+
+clean:
+	rm -rf build cdk.out .cache node_modules
