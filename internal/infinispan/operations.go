@@ -27,19 +27,46 @@ const None Status = "none"
 
 const containerPath = "rest/v2/container"
 
+// viewTries is how often Sees asks for a node that has a view.
+const viewTries = 4
+
 // Sees returns the sites that this site's cluster has in its cross-site view,
 // itself included. It is Misconfigured if another site answers at this address.
+//
+// Only a relay node (RELAY2's site master) has a view; every other node of the
+// cluster answers an empty one, as does a node whose relay is not up yet
+// (Infinispan, JGroupsTransport.getSitesView). Empty must never read as "sees
+// nobody": that is what a split looks like. So a view counts only if the site
+// itself is in it, and another node is asked, over a new connection, if not.
 func (c *Client) Sees(ctx context.Context) ([]contract.Site, error) {
+	for try := 1; ; try++ {
+		view, err := c.view(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the sites view: %w", err)
+		}
+		if slices.Contains(view, c.site) {
+			return view, nil
+		}
+		if try == viewTries {
+			return nil, contract.TransientF(contract.ReporterUnreachable,
+				"Infinispan of %s has not itself in its sites view %q: cross-site replication is not up there, "+
+					"or none of the nodes that answered is a relay node (raise maxRelayNodes to the number of nodes)", c.site, view)
+		}
+		c.http.CloseIdleConnections()
+	}
+}
+
+func (c *Client) view(ctx context.Context) ([]contract.Site, error) {
 	a, err := c.call(ctx, http.MethodGet, containerPath)
 	if err != nil {
-		return nil, fmt.Errorf("reading the sites view: %w", err)
+		return nil, err
 	}
 	if a.status == http.StatusNotFound {
 		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s has no cache container yet", c.site)
 	}
 	type container struct {
-		LocalSite contract.Site    `json:"local_site"`
-		SitesView *[]contract.Site `json:"sites_view"`
+		LocalSite contract.Site   `json:"local_site"`
+		SitesView []contract.Site `json:"sites_view"`
 	}
 	v, err := decode[container](c, a, "the cache container")
 	if err != nil {
@@ -49,12 +76,10 @@ func (c *Client) Sees(ctx context.Context) ([]contract.Site, error) {
 		return nil, contract.MisconfiguredF(contract.WrongSite,
 			"the Infinispan configured for %s says it is %.40q; correct infinispan.url and deploy", c.site, v.LocalSite)
 	}
-	if v.LocalSite == "" || v.SitesView == nil {
-		// A node that has not joined its relay yet tells nothing about the link.
-		return nil, contract.TransientF(contract.ReporterUnreachable,
-			"Infinispan of %s names no local_site or sites_view: cross-site replication is not up", c.site)
+	if v.LocalSite == "" {
+		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s names no local_site", c.site)
 	}
-	return *v.SitesView, nil
+	return v.SitesView, nil
 }
 
 // Backup returns the status of replication from this site towards the backup

@@ -263,7 +263,7 @@ func TestStop(t *testing.T) {
 		t.Error("Done is open after Stop")
 	}
 	if resp, err := http.Get(a.URL()); err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Error("something still answers after Stop")
 	}
 	left, err := os.ReadDir(os.TempDir())

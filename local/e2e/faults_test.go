@@ -72,6 +72,22 @@ func TestRedriveAtTakeOffline(t *testing.T) {
 	s.wantFenced(siteA, siteB)
 }
 
+// TestReplayAfterFailedTakeOffline: the fence failed at take-offline; replaying
+// the guard execution completes it as the next generation.
+func TestReplayAfterFailedTakeOffline(t *testing.T) {
+	s := lease(t)
+	s.must(s.world.CutLink(s.ctx))
+	s.inject(siteA, infinispan.Fault{On: infinispan.TakeOffline, Do: infinispan.Answer(401)})
+	s.post(s.alert(siteA, siteB))
+	s.wantEnd("Misconfigured", "bad-credentials")
+	guard := s.guardsEnded(1)[0]
+	s.world.ClearFaults(siteA)
+	s.replay(guard)
+	s.guardsEnded(2)
+	s.want(s.fencesEnded(2)[0], "Fenced", "fence-lost")
+	s.wantFenced(siteA, siteB)
+}
+
 // TestRedriveAfterNewer: an old fence that is redriven beside a newer one is
 // superseded and changes nothing.
 func TestRedriveAfterNewer(t *testing.T) {

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,7 +77,20 @@ func run(m *testing.M) int {
 			d.Close()
 		}
 	}()
-	return m.Run()
+	code := m.Run()
+	if code == 0 && !filtered() {
+		if err := destroy(context.Background()); err != nil {
+			fmt.Println("e2e: cdk destroy:", err)
+			return 1
+		}
+	}
+	return code
+}
+
+// filtered reports whether only some of the tests were asked for.
+func filtered() bool {
+	run := flag.Lookup("test.run")
+	return run != nil && run.Value.String() != ""
 }
 
 func double(deployment string, sites ...string) *infinispan.Double {

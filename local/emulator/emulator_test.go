@@ -105,7 +105,7 @@ func TestStartAndStop(t *testing.T) {
 		t.Error("Done is open after Stop")
 	}
 	if resp, err := http.Get(e.URL()); err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Error("something still answers after Stop")
 	}
 }
@@ -188,8 +188,10 @@ func TestStopLeavesNoLambdaBehind(t *testing.T) {
 	probe.invoke(t, map[string]any{"do": "pid"}, &pids[0])
 	marks := t.TempDir()
 	for _, name := range []string{"1", "2"} {
-		go probe.post(context.WithoutCancel(t.Context()), // ends with the emulator
-			map[string]any{"do": "mark", "name": filepath.Join(marks, name), "millis": 60_000})
+		go func() { // ends with the emulator
+			_, _ = probe.post(context.WithoutCancel(t.Context()),
+				map[string]any{"do": "mark", "name": filepath.Join(marks, name), "millis": 60_000})
+		}()
 	}
 	for _, name := range []string{"1", "2"} {
 		eventually(t, 10*time.Second, func() error {

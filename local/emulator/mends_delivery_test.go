@@ -34,7 +34,7 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 		throttled := func() error {
 			_, err := probe.post(t.Context(), map[string]any{})
 			if err == nil || !strings.Contains(err.Error(), "TooManyRequestsException") {
-				return fmt.Errorf("not throttled: %v", err)
+				return fmt.Errorf("not throttled: %w", err)
 			}
 			return nil
 		}
