@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ func wantAlarms() map[string]string {
 		"sitefence-ingest-crashed":   "AWS/Lambda Errors" + function + "1/1 → ingest-failing",
 		"sitefence-ingest-throttled": "AWS/Lambda Throttles" + function + "1/1 → ingest-throttled, says when it is over",
 		"sitefence-ingest-failing":   "AWS/Lambda Url5xxCount" + function + "2/5 → ingest-failing, says when it is over",
+		"sitefence-alert-refused":    "Sitefence RefusedAlerts" + function + "1/1 → alert-refused",
+		"sitefence-alerts-truncated": "Sitefence TruncatedAlerts" + function + "1/1 → alerts-truncated",
 	}
 	rule := func(name string) string { return " EventBusName=${Bus} RuleName=" + name + " 1/1 → " }
 	for _, notice := range []string{"take-offline-still-trying", "site-fenced"} {
@@ -62,6 +65,9 @@ func TestEveryFailurePages(t *testing.T) {
 		if m == nil {
 			t.Errorf("%s: description %q, want what to do, then the runbook", path, description)
 			continue
+		}
+		if _, err := os.Stat("../docs/runbooks/" + m[1] + ".md"); err != nil {
+			t.Errorf("%s: %v", path, err)
 		}
 		var dimensions []string
 		for _, d := range p["Dimensions"].([]any) {

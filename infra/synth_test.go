@@ -177,7 +177,7 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 	}
 	found := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue())
 	for _, m := range *found {
-		s.Warnings = append(s.Warnings, fmt.Sprint(m.Entry.Data))
+		s.Warnings = append(s.Warnings, fmt.Sprint(m.Entry.Data)) //nolint:staticcheck // the Go binding has no other
 	}
 	cached[name] = s
 	return s

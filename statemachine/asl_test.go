@@ -189,7 +189,9 @@ func constants(t *testing.T) map[string][]string {
 
 // functionTimeout is what infra gives each function, in seconds.
 var functionTimeout = map[string]int{
-	"${CheckHealthFunctionArn}": 20, "${UpdateAcceleratorFunctionArn}": 60, "${TakeOfflineFunctionArn}": 30,
+	"${CheckHealthFunctionArn}":       contract.CheckHealthTimeout,
+	"${UpdateAcceleratorFunctionArn}": contract.UpdateAcceleratorTimeout,
+	"${TakeOfflineFunctionArn}":       contract.TakeOfflineTimeout,
 }
 
 // TestTasks holds each task to the rules of retries: Refused and Misconfigured

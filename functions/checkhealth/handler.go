@@ -36,7 +36,7 @@ type Handler struct {
 func (h Handler) Handle(ctx context.Context, in contract.CheckInput) (contract.Check, error) {
 	check, err := h.check(ctx, in)
 	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
-		"fingerprint", in.Alert.Fingerprint)
+		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
 	if err != nil {
 		log.ErrorContext(ctx, "cannot decide", "reason", contract.ReasonOf(err), "error", err)
 		return contract.Check{}, contract.Edge(err)

@@ -91,19 +91,6 @@ func (w *world) remove() ([]contract.Endpoint, error) {
 	return accelerator.Remove(w.t.Context(), w.look, w.client(), siteB, siteA)
 }
 
-// endpoints lists what is in each group now: "name weight preserve".
-func (w *world) endpoints() map[string][]fake.Endpoint {
-	groups := map[string][]fake.Endpoint{}
-	for _, a := range w.ga.Snapshot().Accelerators {
-		for _, l := range a.Listeners {
-			for _, g := range l.Groups {
-				groups[g.ARN] = g.Endpoints
-			}
-		}
-	}
-	return groups
-}
-
 // neverDark asserts I1 over everything that was ever written: a listener that
 // had an endpoint of the reporter in service keeps one.
 func (w *world) neverDark() {

@@ -69,6 +69,8 @@ type Endpoint struct {
 // CheckInput is CheckHealth's input.
 type CheckInput struct {
 	Event
+	// Execution is the asking execution's name, for the log.
+	Execution string `json:"execution,omitempty"`
 	// Begun is true once this fence execution may have written the accelerator.
 	Begun bool `json:"begun,omitempty"`
 }

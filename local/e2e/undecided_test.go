@@ -66,6 +66,25 @@ func TestVisibleForLong(t *testing.T) {
 	s.wantUntouched()
 }
 
+// TestBadGuardInput: an execution started by hand with something else than an
+// event names each field that is wrong, and changes nothing.
+func TestBadGuardInput(t *testing.T) {
+	s := lease(t)
+	for _, input := range []any{
+		map[string]any{},
+		map[string]any{"version": "1", "deployment": s.d.Name, "reporter": siteA, "site": "site-x", "receivedAt": time.Now()},
+		map[string]any{"version": "1", "deployment": "another", "reporter": siteA, "site": siteB, "receivedAt": "today"},
+		map[string]any{"reporter": 7},
+	} {
+		arn, err := deployed.StartExecution(s.ctx, s.d.Guard, "", input)
+		s.must(err)
+		e, err := deployed.Wait(s.ctx, arn)
+		s.must(err)
+		s.want(e, "Misconfigured", "bad-input: step input: ")
+	}
+	s.wantUntouched()
+}
+
 // TestRecovers: what passes during the recheck ends in a fence.
 func TestRecovers(t *testing.T) {
 	t.Run("reporter's health", func(t *testing.T) {
