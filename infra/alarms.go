@@ -192,8 +192,12 @@ func ingestAlarms(i ingest) []alarm {
 			metric: counted(emf.RefusedAlerts),
 		}, {
 			name: "alerts-truncated", runbook: "alerts-truncated",
-			do:     "Raise max_alerts of the webhook in Alertmanager: it left alerts out, and a site that is offline may be among them.",
+			do:     "Remove max_alerts from the webhook in Alertmanager: it left alerts out, and a site that is offline may be among them.",
 			metric: counted(emf.TruncatedAlerts),
+		}, {
+			name: "request-refused", runbook: "request-refused",
+			do:     "Compare Alertmanager's password with the webhook's secret: a request by the webhook's user was answered 4xx, which Alertmanager does not send again at once.",
+			metric: counted(emf.RefusedRequests),
 		},
 	}
 }

@@ -20,6 +20,7 @@ func wantAlarms() map[string]string {
 		"sitefence-ingest-throttled": "AWS/Lambda Throttles" + function + "1/1 → ingest-throttled, says when it is over",
 		"sitefence-ingest-failing":   "AWS/Lambda Url5xxCount" + function + "2/5 → ingest-failing, says when it is over",
 		"sitefence-alert-refused":    "Sitefence RefusedAlerts" + function + "1/1 → alert-refused",
+		"sitefence-request-refused":  "Sitefence RefusedRequests" + function + "1/1 → request-refused",
 		"sitefence-alerts-truncated": "Sitefence TruncatedAlerts" + function + "1/1 → alerts-truncated",
 	}
 	rule := func(name string) string { return " EventBusName=${Bus} RuleName=" + name + " 1/1 → " }

@@ -45,25 +45,36 @@ type Secret interface {
 	Refresh(ctx context.Context, seen secret.Value) (v secret.Value, fresh bool, err error)
 }
 
-// authenticate reports whether the right user sent the right password. An
-// error means that this cannot be told now: the secret could not be read.
-func (h *Handler) authenticate(ctx context.Context, sent credentials) (bool, error) {
+// caller is who sent a request.
+type caller int
+
+const (
+	stranger  caller = iota // another user
+	rightUser               // with a wrong password
+	admitted
+)
+
+// authenticate says who sent the credentials. An error means that this cannot
+// be told now: the secret could not be read.
+func (h *Handler) authenticate(ctx context.Context, sent credentials) (caller, error) {
 	password, err := h.Secret.Get(ctx)
 	if err != nil {
-		return false, err
+		return stranger, err
 	}
 	userOK, passwordOK := sent.match(h.User, password)
 	if userOK&passwordOK == 1 {
-		return true, nil
+		return admitted, nil
 	}
 	if userOK == 0 {
-		return false, nil
+		return stranger, nil
 	}
 	// The secret may have been rotated since it was read.
 	password, fresh, err := h.Secret.Refresh(ctx, password)
 	if err != nil || !fresh {
-		return false, err
+		return rightUser, err
 	}
-	userOK, passwordOK = sent.match(h.User, password)
-	return userOK&passwordOK == 1, nil
+	if userOK, passwordOK = sent.match(h.User, password); userOK&passwordOK == 1 {
+		return admitted, nil
+	}
+	return rightUser, nil
 }

@@ -74,11 +74,13 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, req request) res
 	}
 	body, status := readBody(req)
 	if status != 0 {
+		countRefused(ctx, log)
 		log.WarnContext(ctx, "request refused", "reason", "bad-body", "status", status)
 		return answer(status, http.StatusText(status))
 	}
 	webhook, err := alert.Decode(body)
 	if err != nil {
+		countRefused(ctx, log)
 		log.WarnContext(ctx, "request refused", "reason", "no-webhook", "status", http.StatusBadRequest, "error", err)
 		return answer(http.StatusBadRequest, err.Error())
 	}
@@ -103,16 +105,28 @@ func (h *Handler) admit(ctx context.Context, log *slog.Logger, req request) (res
 	if !ok {
 		return unauthorized("no-credentials")
 	}
-	ok, err := h.authenticate(ctx, sent)
+	known, err := h.authenticate(ctx, sent)
 	if err != nil {
 		log.ErrorContext(ctx, "cannot authenticate", "reason", contract.ReasonOf(err), "error", err,
 			"status", http.StatusServiceUnavailable, source)
 		return answer(http.StatusServiceUnavailable, "cannot authenticate now, try again"), false
 	}
-	if !ok {
-		return unauthorized("wrong-credentials")
+	switch known {
+	case rightUser:
+		countRefused(ctx, log)
+		return unauthorized("wrong-password")
+	case stranger:
+		return unauthorized("wrong-user")
+	default:
+		return response{}, true
 	}
-	return response{}, true
+}
+
+// countRefused counts a request by the right user that is answered 4xx: what
+// Alertmanager sent is lost, and somebody must be told.
+func countRefused(ctx context.Context, log *slog.Logger) {
+	metric.Count(ctx, log, lambdacontext.FunctionName, metric.RefusedRequests, 1,
+		"a request by the webhook's user was refused; compare Alertmanager's password with the secret")
 }
 
 // put puts the events on the bus, and logs each.

@@ -42,14 +42,14 @@ func TestStatus(t *testing.T) {
 		"empty event": {request{}, 405, 0, ""},
 
 		"no header":           {with(post(good), func(r *request) { r.Headers = nil }), 401, 0, "no-credentials"},
-		"wrong user":          {login(good, "someone", password), 401, 0, "wrong-credentials"},
-		"wrong password":      {login(good, user, "the wrong password"), 401, 0, "wrong-credentials"},
-		"both wrong":          {login(good, "someone", "the wrong password"), 401, 0, "wrong-credentials"},
-		"empty password":      {login(good, user, ""), 401, 0, "wrong-credentials"},
-		"empty both":          {login(good, "", ""), 401, 0, "wrong-credentials"},
-		"longer password":     {login(good, user, password+"x"), 401, 0, "wrong-credentials"},
-		"shorter password":    {login(good, user, password[:len(password)-1]), 401, 0, "wrong-credentials"},
-		"user in other case":  {login(good, strings.ToUpper(user), password), 401, 0, "wrong-credentials"},
+		"wrong user":          {login(good, "someone", password), 401, 0, "wrong-user"},
+		"wrong password":      {login(good, user, "the wrong password"), 401, 0, "wrong-password"},
+		"both wrong":          {login(good, "someone", "the wrong password"), 401, 0, "wrong-user"},
+		"empty password":      {login(good, user, ""), 401, 0, "wrong-password"},
+		"empty both":          {login(good, "", ""), 401, 0, "wrong-user"},
+		"longer password":     {login(good, user, password+"x"), 401, 0, "wrong-password"},
+		"shorter password":    {login(good, user, password[:len(password)-1]), 401, 0, "wrong-password"},
+		"user in other case":  {login(good, strings.ToUpper(user), password), 401, 0, "wrong-user"},
 		"Bearer":              {auth(good, "Bearer "+password), 401, 0, "no-credentials"},
 		"no scheme":           {auth(good, basic(user, password)[6:]), 401, 0, "no-credentials"},
 		"broken base64":       {auth(good, "Basic !!!"), 401, 0, "no-credentials"},
@@ -146,6 +146,29 @@ func TestTruncated(t *testing.T) {
 		t.Errorf("got %d, want 204", got.StatusCode)
 	}
 	w.wantLog(`"TruncatedAlerts":7`, `"Metrics":[{"Name":"TruncatedAlerts","Unit":"Count"}]`)
+}
+
+// TestRefusedRequestsAreCounted: what the right user sent and was dropped is
+// counted, for an alarm; what a stranger sent is not.
+func TestRefusedRequestsAreCounted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		request func() request
+		counted bool
+	}{
+		"wrong password": {func() request { return login(webhook(), user, "the wrong password") }, true},
+		"not JSON":       {func() request { return login("x", user, password) }, true},
+		"too large":      {func() request { return login(strings.Repeat("x", 2<<20), user, password) }, true},
+		"wrong user":     {func() request { return login(webhook(), "someone", password) }, false},
+		"accepted":       {func() request { return login(webhook(), user, password) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.handle(tc.request())
+			if got := strings.Contains(w.log.String(), `"RefusedRequests":1`); got != tc.counted {
+				t.Errorf("counted: %v, want %v\n%s", got, tc.counted, w.log.String())
+			}
+		})
+	}
 }
 
 // TestRefusedAlertsAreCounted: an alert that was answered 2xx and ended in

@@ -89,7 +89,8 @@ func fresh(in contract.ActInput, reporter config.Site, now time.Time) error {
 	}
 	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && !in.Repeated && age > maxAlertAge {
 		return contract.RefusedF(contract.AlertTooOld,
-			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; if the site is still down the next alert will fence it",
+			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; "+
+				"if the site is still down the next alert will fence it, or start the guard with this input and receivedAt set to now",
 			age.Round(time.Second), in.Reporter)
 	}
 	return nil

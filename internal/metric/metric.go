@@ -24,6 +24,9 @@ const (
 	// RefusedAlerts are firing SiteOffline alerts that were answered 2xx and
 	// ended in nothing: a label or the configuration is wrong.
 	RefusedAlerts = "RefusedAlerts"
+	// RefusedRequests are requests by the right user that were answered 4xx,
+	// which Alertmanager drops: its password or what stands between is wrong.
+	RefusedRequests = "RefusedRequests"
 )
 
 type definition struct {
