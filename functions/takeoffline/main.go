@@ -13,18 +13,18 @@ import (
 )
 
 func main() {
-	handler, err := build(context.Background())
+	function, err := wiring.Load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := build(function)
 	if err != nil {
 		log.Fatal(err)
 	}
 	wiring.Start(handler.Handle)
 }
 
-func build(ctx context.Context) (Handler, error) {
-	function, err := wiring.Load(ctx)
-	if err != nil {
-		return Handler{}, err
-	}
+func build(function wiring.Function) (Handler, error) {
 	generation, err := function.Generation()
 	if err != nil {
 		return Handler{}, err

@@ -59,5 +59,9 @@ func (g Guard) Newest(ctx context.Context, execution string) error {
 			return nil
 		}
 	}
+	if pages.HasMorePages() {
+		return contract.TransientF(contract.NotProven,
+			"no fence-<n> is among the newest %d executions, so it cannot be told whether %s is the newest", maxPages*pageSize, mine)
+	}
 	return nil
 }

@@ -82,10 +82,19 @@ func (c *Client) view(ctx context.Context) ([]contract.Site, error) {
 	return v.SitesView, nil
 }
 
+// callBackup calls the resource of a backup site. The name becomes a part of
+// the path, so it must be a site's name and nothing else (I7).
+func (c *Client) callBackup(ctx context.Context, method string, backup contract.Site) (answer, error) {
+	if !contract.NamePattern.MatchString(string(backup)) {
+		return answer{}, contract.MisconfiguredF(contract.BadInput, "site: got %.60q, want a site's name", backup)
+	}
+	return c.call(ctx, method, containerPath, "x-site", "backups", string(backup))
+}
+
 // Backup returns the status of replication from this site towards the backup
 // site. It is Misconfigured if this site does not know the backup.
 func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, error) {
-	a, err := c.call(ctx, http.MethodGet, containerPath, "x-site", "backups", string(backup))
+	a, err := c.callBackup(ctx, http.MethodGet, backup)
 	if err != nil {
 		return "", fmt.Errorf("reading the status of backup %s: %w", backup, err)
 	}
@@ -113,7 +122,7 @@ func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, erro
 // it: every cache must answer ok, and the status read afterwards must be
 // offline. It is idempotent. It returns the caches, sorted.
 func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]string, error) {
-	a, err := c.call(ctx, http.MethodPost, containerPath, "x-site", "backups", string(backup))
+	a, err := c.callBackup(ctx, http.MethodPost, backup)
 	if err != nil {
 		return nil, fmt.Errorf("taking backup %s offline: %w", backup, err)
 	}

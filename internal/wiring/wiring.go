@@ -44,6 +44,11 @@ func Load(ctx context.Context) (Function, error) {
 	if err != nil {
 		return Function{}, err
 	}
+	return New(ctx, deployment)
+}
+
+// New is Load for a deployment that is known already.
+func New(ctx context.Context, deployment config.Deployment) (Function, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(readTimeout)))
 	if err != nil {
 		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
