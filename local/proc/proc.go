@@ -35,7 +35,6 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	once sync.Once
-	err  error
 }
 
 // Start runs the process. It returns as soon as the process exists, not when
@@ -56,7 +55,10 @@ func Start(spec Spec) (*Process, error) {
 	}
 	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
 	go func() {
-		p.err = cmd.Wait()
+		_ = cmd.Wait() // its outcome is the ProcessState
+		// Children that outlive the leader end with it. Right here, since later
+		// the group's number may be another's.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = log.Close()
 		close(p.done)
 	}()
@@ -73,22 +75,28 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // returns once the leader is gone. Repeated calls do nothing.
 func (p *Process) Stop() {
 	p.once.Do(func() {
-		group := -p.cmd.Process.Pid
-		_ = syscall.Kill(group, syscall.SIGTERM)
+		p.signal(syscall.SIGTERM)
 		select {
 		case <-p.done:
 		case <-time.After(5 * time.Second):
+			p.Kill()
 		}
-		// The group may hold children that outlived the leader.
-		_ = syscall.Kill(group, syscall.SIGKILL)
-		<-p.done
 	})
 }
 
 // Kill ends the process group at once, as a crash would.
 func (p *Process) Kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.signal(syscall.SIGKILL)
 	<-p.done
+}
+
+// signal reaches the whole group, unless the process has ended.
+func (p *Process) signal(s syscall.Signal) {
+	select {
+	case <-p.done:
+	default:
+		_ = syscall.Kill(-p.cmd.Process.Pid, s)
+	}
 }
 
 // WaitReady calls ready every 50 ms until it returns nil. It fails when the
@@ -101,7 +109,7 @@ func (p *Process) WaitReady(ctx context.Context, ready func(context.Context) err
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended before it was ready (%w):\n%s", p.spec.Name, p.err, p.Tail())
+			return fmt.Errorf("%s ended before it was ready (%s):\n%s", p.spec.Name, p.cmd.ProcessState, p.Tail())
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w; last answer: %w\n%s", p.spec.Name, context.Cause(ctx), last, p.Tail())
 		case <-time.After(50 * time.Millisecond):
