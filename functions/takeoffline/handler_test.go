@@ -147,6 +147,20 @@ func TestNotProven(t *testing.T) {
 	}
 }
 
+// TestErrorTextBesideOffline: the status says offline, but one cache answered
+// something else than ok: both are needed.
+func TestErrorTextBesideOffline(t *testing.T) {
+	w := fencedWorld(t)
+	if err := w.Infinispan.TakeOffline(t.Context(), "site-a", "site-b"); err != nil {
+		t.Fatal(err)
+	}
+	w.Infinispan.Inject("site-a", infinispan.Fault{On: infinispan.TakeOffline, Do: infinispan.AnswerBody(200, `{"sessions":"ok","actionTokens":"Cache is stopping"}`)})
+	h, _ := handler(t, w)
+	if _, err := h.Handle(t.Context(), w.Act(1)); typed(err) != "Transient not-proven" || !strings.Contains(err.Error(), "actionTokens: Cache is stopping") {
+		t.Errorf("got %v, want not-proven for the cache", err)
+	}
+}
+
 // TestStateless: a fence at a site without Infinispan ends with the accelerator.
 func TestStateless(t *testing.T) {
 	w := fencedWorld(t)
