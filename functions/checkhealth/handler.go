@@ -110,12 +110,12 @@ func (h Handler) evidence(f Facts) contract.Evidence {
 	for _, s := range h.Deployment.Sites {
 		ev.Sites[s.Name] = f.State.Evidence(s.Name)
 	}
+	var trouble error
 	if f.Asked == nil {
 		ev.Backup = string(infinispan.None)
-		return ev
+	} else {
+		ev.Sees, ev.Backup, trouble = f.Asked.Sees, string(f.Asked.Backup), f.Asked.Trouble
 	}
-	ev.Sees, ev.Backup = f.Asked.Sees, string(f.Asked.Backup)
-	trouble := f.Asked.Trouble
 	for _, w := range f.Witnesses {
 		trouble = errors.Join(trouble, w.Trouble)
 	}

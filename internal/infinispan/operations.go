@@ -52,7 +52,6 @@ func (c *Client) Sees(ctx context.Context) ([]contract.Site, error) {
 				"Infinispan of %s has not itself in its sites view %q: cross-site replication is not up there, "+
 					"or none of the nodes that answered is a relay node (raise maxRelayNodes to the number of nodes)", c.site, view)
 		}
-		c.http.CloseIdleConnections()
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -25,7 +28,7 @@ func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(conte
 		var in In
 		if err := json.Unmarshal(raw, &in); err != nil {
 			var none Out
-			return none, contract.MisconfiguredF(contract.BadInput, "step input: %s", wrongField(err))
+			return none, contract.MisconfiguredF(contract.BadInput, "step input: %s", wrongField[In](raw, err))
 		}
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
@@ -36,12 +39,25 @@ func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(conte
 	}
 }
 
-func wrongField(err error) string {
+func wrongField[In any](raw json.RawMessage, err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return e.Field + ": got a " + e.Value + ", want " + e.Type.String()
+		field := e.Field
+		if field == "" {
+			field = "the whole"
+		}
+		return field + ": got a " + e.Value + ", want " + e.Type.String()
 	}
-	if e, ok := errors.AsType[*time.ParseError](err); ok {
-		return "a time: got " + e.Value + ", want RFC 3339"
+	// A type that decodes itself, as time.Time does, does not know its field.
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil {
+		return err.Error()
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		one, _ := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		var in In
+		if json.Unmarshal(one, &in) != nil {
+			return fmt.Sprintf("%s: got %.60s, want a time, RFC 3339", name, fields[name])
+		}
 	}
 	return err.Error()
 }

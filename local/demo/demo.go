@@ -45,10 +45,11 @@ type demo struct {
 // Run sets everything up, tells the story on out and ends everything.
 func Run(ctx context.Context, out io.Writer, opt Options) (err error) {
 	d := &demo{out: out, opt: opt, started: time.Now()}
+	told := false
 	defer func() {
 		d.close()
-		if ctx.Err() != nil {
-			err = errors.New("stopped; everything that was started has ended")
+		if ctx.Err() != nil && !told {
+			err = errors.New("stopped before the end; everything that was started has ended")
 		}
 	}()
 	if err := d.setUp(ctx); err != nil {
@@ -57,9 +58,11 @@ func Run(ctx context.Context, out io.Writer, opt Options) (err error) {
 	if err := d.story(ctx); err != nil {
 		return err
 	}
+	told = true
 	if opt.Keep {
 		d.howTo()
 		<-ctx.Done()
+		d.say("\nStopping everything.")
 	}
 	return nil
 }
@@ -94,8 +97,9 @@ func (d *demo) setUp(ctx context.Context) error {
 	d.progress("starting Alertmanager")
 	d.alerts, err = alertmanager.Start(ctx, alertmanager.Options{
 		CacheDir: cacheDir, URL: url, User: stack.WebhookUser, Password: stack.WebhookPassword,
-		// The guide waits a minute here. The pipeline needs no such wait.
-		GroupWait: time.Second, LogFile: filepath.Join(d.dir, "alertmanager.log"),
+		// The guide waits a minute, and 90 s between two posts of a group. The
+		// pipeline needs no such wait. What keeps firing is posted again.
+		GroupWait: time.Second, GroupInterval: 5 * time.Second, RepeatInterval: 5 * time.Minute, LogFile: filepath.Join(d.dir, "alertmanager.log"),
 	})
 	return err
 }

@@ -44,6 +44,7 @@ func (s *screen) String() string {
 
 func needTools(t *testing.T) {
 	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
 	root, err := stack.Root()
 	if err == nil {
 		_, err = os.Stat(filepath.Join(root, "node_modules", ".bin", "cdk"))
@@ -59,7 +60,8 @@ func needTools(t *testing.T) {
 	}
 }
 
-// children lists the processes that descend from this test's.
+// children lists the processes that work in this test's temporary folder, where
+// the demo puts everything.
 func children(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "ps", "-eo", "pid,args").Output()
@@ -68,7 +70,7 @@ func children(t *testing.T) string {
 	}
 	var left []string
 	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "sitefence-demo-") {
+		if strings.Contains(line, os.TempDir()) {
 			left = append(left, line)
 		}
 	}
@@ -93,6 +95,25 @@ func TestDemo(t *testing.T) {
 	}
 	if lines := strings.Count(out.String(), "\n"); lines > 60 {
 		t.Errorf("%d lines do not fit on a screen", lines)
+	}
+	if left := children(t); left != "" {
+		t.Errorf("still running:\n%s", left)
+	}
+}
+
+// TestKeep: after the story Ctrl-C is a good end.
+func TestKeep(t *testing.T) {
+	needTools(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	out := screen{want: "Configuration and logs are in", seen: cancel}
+	if err := demo.Run(ctx, &out, demo.Options{Keep: true, Double: true}); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{"api/v2/alerts", "ListExecutions", "StartExecution"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say how to use %s", want)
+		}
 	}
 	if left := children(t); left != "" {
 		t.Errorf("still running:\n%s", left)

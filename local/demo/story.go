@@ -64,7 +64,7 @@ func (d *demo) cutLink(ctx context.Context) error {
 		if err == nil {
 			return fmt.Errorf("a write at %s works although the link is cut", site)
 		}
-		d.say("   write at %s: FAILS (%.60s)", site, strings.SplitN(err.Error(), "\n", 2)[0])
+		d.say("   write at %s: FAILS (%.110s)", site, strings.SplitN(err.Error(), "\n", 2)[0])
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/sitefence/sitefence/local/emulator"
 )
@@ -93,6 +94,9 @@ func (s *Stack) cdk(ctx context.Context, dir, command string, args ...string) (s
 	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.Dir = dir
 	cmd.Env = append(s.toolEnv(), s.Emulator.Env()...)
+	// The command starts others (node, go, the app): all of them end with ctx.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("running cdk %s: %w\n%s", command, err, tail(string(out), 60))
