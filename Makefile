@@ -4,7 +4,7 @@
 GOLANGCI_LINT := v2.15.0
 BIN           := $(CURDIR)/.cache/bin
 GOTEST        := go test -race -shuffle=on
-# These start processes and watch clocks: one package at a time.
+# These start processes, watch clocks or search for minutes: one package at a time.
 HEAVY         := ./local/... ./cmd/... ./statemachine/...
 
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1

@@ -293,3 +293,35 @@ func TestSubstitutions(t *testing.T) {
 		}
 	}
 }
+
+// TestWaysBack: after every wait the world is looked at again; the guard's id
+// keeps two inputs from being equal; news can never stop a fence.
+func TestWaysBack(t *testing.T) {
+	all := machines(t)
+	for name, m := range all {
+		for id, s := range m.States {
+			if s.Type == "Wait" && s.Next != "CheckHealth" {
+				t.Errorf("%s: %s goes to %s, want CheckHealth", name, id, s.Next)
+			}
+		}
+	}
+	if !strings.Contains(string(all["guard"].States["StartFence"].Arguments), "'guard': $states.context.Execution.Id") {
+		t.Error("StartFence's input does not hold the guard execution's id")
+	}
+	for id, next := range map[string]string{"Announce": "Fenced", "StillTrying": "KeepTakingOffline"} {
+		c := all["fence"].States[id].Catch
+		if len(c) != 1 || !slices.Equal(c[0].ErrorEquals, []string{"States.ALL"}) || c[0].Next != next {
+			t.Errorf("%s can stop a fence: %+v", id, c)
+		}
+	}
+	for text, limits := range map[string][]string{
+		statemachine.Guard: {"$rechecks < 8", "$waited >= 3600", "$waited - $refusedAt >= 60", "<= 600000"},
+		statemachine.Fence: {"$rechecks < 8", "$glances < 3", "$again < 12"},
+	} {
+		for _, limit := range limits {
+			if !strings.Contains(text, limit) {
+				t.Errorf("a bound has changed: %q is gone", limit)
+			}
+		}
+	}
+}

@@ -201,7 +201,7 @@ func TestTroubleIsEvidence(t *testing.T) {
 	if err != nil || got.Decision != contract.Recheck || got.Reason != contract.ReporterUnreachable {
 		t.Fatalf("got %s %s, %v; want recheck reporter-unreachable", got.Decision, got.Reason, err)
 	}
-	if !strings.Contains(got.Evidence.Trouble, "refused") {
+	if !strings.Contains(got.Evidence.Trouble, "dial tcp") {
 		t.Errorf("the evidence does not say why: %+v", got.Evidence)
 	}
 	leak.Check(t, got.Evidence.Trouble, world.Password)

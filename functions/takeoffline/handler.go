@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -62,13 +63,29 @@ func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contrac
 	cluster, ok := h.Clusters[in.Reporter]
 	if !ok {
 		// The fence of a stateless site ends with the accelerator.
-		return contract.Offline{Version: contract.Version, Backup: string(infinispan.None), Caches: []string{}}, nil
+		return contract.Offline{Version: contract.Version, Backup: string(infinispan.None), Caches: []string{}}, served(state, in)
 	}
 	caches, err := cluster.TakeOffline(ctx, in.Site)
 	if err != nil {
 		return contract.Offline{}, err
 	}
-	return contract.Offline{Version: contract.Version, Backup: string(infinispan.Offline), Caches: caches}, nil
+	return contract.Offline{Version: contract.Version, Backup: string(infinispan.Offline), Caches: caches}, served(state, in)
+}
+
+// served is the last proof of I1: in every listener that lost an endpoint of
+// the site the reporter must be in service. The writer proves it too, unless
+// the answer to its write was lost. It comes after replication was taken
+// offline, which helps the listeners that are well, and it pages.
+func served(s accelerator.State, in contract.ActInput) error {
+	for _, l := range s.Listeners {
+		lost := slices.ContainsFunc(in.Record, func(e contract.Endpoint) bool { return e.Listener == l.ARN })
+		if lost && !l.InService(in.Reporter) {
+			return contract.RefusedF(contract.WentDark,
+				"replication is offline, but %s has no endpoint of %s in service any more: somebody changed it at the same moment; "+
+					"put an endpoint in service there by hand now, then redrive this execution", l.ARN, in.Reporter)
+		}
+	}
+	return nil
 }
 
 func (h Handler) look(ctx context.Context, execution string) (accelerator.State, error) {
@@ -84,8 +101,8 @@ func (h Handler) look(ctx context.Context, execution string) (accelerator.State,
 
 // Permit is invariant I2: replication towards a site is cut only while the site
 // is absent from the accelerator and the reporter serves. A load balancer of no
-// known site might be the site's, unless this execution has seen the site's
-// endpoints itself (its record) before they went.
+// known site might be the site's, unless this execution has removed the site's
+// endpoints itself: it has seen them (its record) and called the writer.
 func Permit(s accelerator.State, in contract.ActInput) error {
 	if s.Present(in.Site) {
 		return contract.RefusedF(contract.SitePresent,
@@ -95,7 +112,7 @@ func Permit(s accelerator.State, in contract.ActInput) error {
 		return contract.RefusedF(contract.ReporterNotInService,
 			"%s, which would go on alone, is in service in no listener; put it in service (weight and traffic dial above 0), then redrive this execution", in.Reporter)
 	}
-	if unknown := s.Unattributed(); len(unknown) > 0 && len(in.Record) == 0 {
+	if unknown := s.Unattributed(); len(unknown) > 0 && (len(in.Record) == 0 || !in.Repeated) {
 		return contract.RefusedF(contract.UnattributedEndpoint,
 			"%s may be an endpoint of %s; tag it with site=<name> or remove it, then replay the guard execution", strings.Join(unknown, ", "), in.Site)
 	}

@@ -35,7 +35,7 @@ func TestPermit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := accelerator.State{Listeners: []accelerator.Listener{{ARN: "l",
 				Groups: []accelerator.Group{{ARN: "g", Dial: 100, Endpoints: tc.endpoints}}}}}
-			in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: tc.record}
+			in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: tc.record, Repeated: tc.record != nil}
 			err := Permit(state, in)
 			var got contract.Reason
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -78,20 +79,29 @@ func (h Handler) look(ctx context.Context, in contract.ActInput, reporter config
 	if err := group.Wait(); err != nil {
 		return accelerator.State{}, err
 	}
-	return state, fresh(in, reporter, h.Now())
+	return state, fresh(in, reporter, state, h.Now())
 }
 
 // fresh refuses to act on old news. It is asked after the reads, which may have
 // taken long themselves.
-func fresh(in contract.ActInput, reporter config.Site, now time.Time) error {
-	if age := now.Sub(in.CheckedAt); age > maxCheckAge {
+func fresh(in contract.ActInput, reporter config.Site, s accelerator.State, now time.Time) error {
+	if age := now.Sub(in.CheckedAt); age > maxCheckAge || age < -maxCheckAge {
 		return contract.TransientF(contract.StaleCheck, "the check is %s old, want at most %s; check again", age.Round(time.Second), maxCheckAge)
 	}
-	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && !in.Repeated && age > maxAlertAge {
+	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && age > maxAlertAge && !wrote(in, s) {
 		return contract.RefusedF(contract.AlertTooOld,
 			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; "+
 				"if the site is still down the next alert will fence it, or start the guard with this input and receivedAt set to now",
 			age.Round(time.Second), in.Reporter)
 	}
 	return nil
+}
+
+// wrote reports whether this execution has begun for real: it called before, and
+// something that its checks saw is gone.
+func wrote(in contract.ActInput, s accelerator.State) bool {
+	now := s.Record(in.Site)
+	return in.Repeated && slices.ContainsFunc(in.Record, func(seen contract.Endpoint) bool {
+		return !slices.ContainsFunc(now, func(e contract.Endpoint) bool { return e.Group == seen.Group && e.Endpoint == seen.Endpoint })
+	})
 }

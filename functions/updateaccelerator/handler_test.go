@@ -135,7 +135,18 @@ func TestStateless(t *testing.T) {
 	if _, err := h.Handle(t.Context(), in); typed(err) != "Refused alert-too-old" || w.Writes() != 0 {
 		t.Errorf("got %v after %d writes, want alert-too-old and none", err, w.Writes())
 	}
-	in.Repeated = true
+	// Called before, but nothing is gone: it would be the first write.
+	in.Repeated, in.Record = true, []contract.Endpoint{}
+	state, err := h.Accelerator.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Record = state.Record(world.SiteB)
+	if _, err := h.Handle(t.Context(), in); typed(err) != "Refused alert-too-old" || w.Writes() != 0 {
+		t.Errorf("got %v after %d writes, want alert-too-old and none", err, w.Writes())
+	}
+	// One of its groups was written before: it may finish.
+	in.Record = append(in.Record, contract.Endpoint{Group: "removed-before", Endpoint: world.LB(world.SiteB)})
 	if _, err := h.Handle(t.Context(), in); err != nil {
 		t.Errorf("finishing what was begun: %v", err)
 	}

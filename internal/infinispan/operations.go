@@ -143,7 +143,7 @@ func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]strin
 		}
 	}
 	if len(failed) > 0 {
-		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s did not take all caches offline: %s", c.site, strings.Join(failed, "; "))
+		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s did not take all caches offline: %s", c.site, fmt.Sprintf("%.2000s", strings.Join(failed, "; ")))
 	}
 	status, err := c.Backup(ctx, backup)
 	if contract.ReasonOf(err) == contract.BackupUnknown {

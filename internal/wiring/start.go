@@ -1,12 +1,14 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -41,10 +43,9 @@ func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(conte
 
 func wrongField[In any](raw json.RawMessage, err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := e.Field
-		if field == "" {
-			field = "the whole"
-		}
+		// The path holds the contract's embedded Event, which the JSON does not have.
+		path := slices.DeleteFunc(strings.Split(e.Field, "."), func(part string) bool { return part == "Event" })
+		field := cmp.Or(strings.Join(path, "."), "the whole")
 		return field + ": got a " + e.Value + ", want " + e.Type.String()
 	}
 	// A type that decodes itself, as time.Time does, does not know its field.

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -109,7 +110,7 @@ func (p *proxy) forward(r *http.Request, entry json.RawMessage) (string, error) 
 	defer resp.Body.Close() //nolint:errcheck // the body is decoded below
 	var out struct{ Entries []struct{ EventId string } }
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || len(out.Entries) != 1 {
-		return "", err
+		return "", fmt.Errorf("the emulator answered %s to PutEvents: %w", resp.Status, err)
 	}
 	return out.Entries[0].EventId, nil
 }

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -218,7 +220,34 @@ func TestHealsHalfway(t *testing.T) {
 	})
 	t.Cleanup(func() { deployed.Accelerator.SetHook(nil) })
 	s.post(s.alert(siteA, siteB))
-	s.wantEnd("HalfFenced", "site-visible")
+	e := s.wantEnd("HalfFenced", "site-visible")
+	// The operator puts back what is missing, so the record must name both
+	// listeners: also the one that the last check did not see any more.
+	for _, l := range s.accelerator().Listeners {
+		if !strings.Contains(e.Cause, l.ARN) {
+			t.Errorf("the cause does not name %s: %s", l.ARN, e.Cause)
+		}
+	}
+}
+
+// TestSecondWriteFails: the fence goes on after a look, and its record still
+// holds what was removed before.
+func TestSecondWriteFails(t *testing.T) {
+	s := lease(t)
+	s.layout(
+		ga.NewListener(443, ga.NewGroup(stack.Region, s.end(siteA), s.end(siteB))),
+		ga.NewListener(80, ga.NewGroup(stack.Region, s.end(siteA), s.end(siteB))),
+	)
+	s.must(s.world.CutLink(s.ctx))
+	s.fault(ga.Fault{Operation: ga.UpdateEndpointGroup, Skip: 1, Times: 1, Effect: ga.Fail(ga.TransactionInProgressException)})
+	s.post(s.alert(siteA, siteB))
+	e := s.wantEnd("Fenced", "split")
+	s.wantFenced(siteA, siteB)
+	var out struct{ Record []struct{ Listener string } }
+	s.must(json.Unmarshal([]byte(e.Output), &out))
+	if len(out.Record) != 2 || out.Record[0].Listener == out.Record[1].Listener {
+		t.Errorf("the record is %+v, want one endpoint of each listener", out.Record)
+	}
 }
 
 // TestHealsAfterBegun: the link heals right after the only write; the fence is

@@ -82,7 +82,8 @@ func (s *scene) request(method string, body []byte, change func(*http.Request)) 
 func (s *scene) post(alerts ...alert) {
 	s.t.Helper()
 	if resp := s.request(http.MethodPost, webhook(alerts...), nil); resp.StatusCode != http.StatusNoContent {
-		s.t.Fatalf("ingest answered %s, want 204", resp.Status)
+		text, err := logText(s.ctx, "-ingest-")
+		s.t.Fatalf("ingest answered %s, want 204; its log (%v): %s", resp.Status, err, text)
 	}
 }
 

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -53,6 +55,15 @@ func (s *Stack) NewBalancer(ctx context.Context, region, name string, tags map[s
 		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	out, err := s.balancers(region).CreateLoadBalancer(ctx, in)
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "DuplicateLoadBalancerName" {
+		// The names are ours: the SDK sent the call again after its answer was lost.
+		found, err := s.balancers(region).DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{name}})
+		if err != nil || len(found.LoadBalancers) != 1 {
+			return "", fmt.Errorf("finding load balancer %s: %w", name, err)
+		}
+		return aws.ToString(found.LoadBalancers[0].LoadBalancerArn), nil
+	}
 	if err != nil {
 		return "", fmt.Errorf("creating load balancer %s: %w", name, err)
 	}
