@@ -170,7 +170,7 @@ func readAccelerator(arn string) []awsiam.PolicyStatement {
 func writeAccelerator(arn string) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow("WriteEndpointGroups", arn+"/listener/*/endpoint-group/*",
-			"globalaccelerator:DescribeEndpointGroup", "globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints"),
+			"globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints"),
 		// Global Accelerator resolves every endpoint that it is given with the
 		// caller's permissions, as in AWS's policy GlobalAcceleratorFullAccess.
 		// None of these actions has a resource type.

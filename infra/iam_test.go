@@ -74,7 +74,7 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 	function("CheckHealth", secrets...)
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
 	function("UpdateAccelerator",
-		"WriteEndpointGroups: globalaccelerator:DescribeEndpointGroup globalaccelerator:UpdateEndpointGroup "+
+		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup "+
 			"globalaccelerator:RemoveEndpoints on "+arn+"/listener/*/endpoint-group/*",
 		resolve, newestOnly)
 
