@@ -161,6 +161,35 @@ func TestErrorTextBesideOffline(t *testing.T) {
 	}
 }
 
+// TestWentDark: the answer to the writer's second write was lost, and meanwhile
+// the reporter went out of service there. Replication is taken offline all the
+// same, for the listener that is well, and the step fails until a human has
+// put the reporter back.
+func TestWentDark(t *testing.T) {
+	onlyA := func(port int32) ga.Listener {
+		return ga.NewListener(port, ga.NewGroup(world.Region, ga.NewEndpoint(world.LB(world.SiteA))))
+	}
+	w := world.New(t, onlyA(443), onlyA(80), onlyA(8080))
+	listeners := w.Accelerator.Snapshot().Accelerators[0].Listeners
+	in := w.Act(1)
+	in.Repeated, in.Record = true, []contract.Endpoint{{Listener: listeners[0].ARN}, {Listener: listeners[1].ARN}}
+	h, _ := handler(t, w)
+	dark := listeners[1].Groups[0].ARN
+	w.Accelerator.SetWeight(world.LB(world.SiteA), 0, dark, listeners[2].Groups[0].ARN)
+	_, err := h.Handle(t.Context(), in)
+	if typed(err) != "Refused went-dark" || !strings.Contains(err.Error(), listeners[1].ARN) {
+		t.Errorf("got %v, want went-dark that names the listener", err)
+	}
+	if status, err := w.Infinispan.BackupStatus(t.Context(), "site-a", "site-b"); status != infinispan.Offline {
+		t.Errorf("replication is %s, %v; want offline", status, err)
+	}
+	// The third listener never held the site: it is none of our business.
+	w.Accelerator.SetWeight(world.LB(world.SiteA), 128, dark)
+	if _, err := h.Handle(t.Context(), in); err != nil {
+		t.Errorf("redriven after a human put the reporter back: %v", err)
+	}
+}
+
 // TestStateless: a fence at a site without Infinispan ends with the accelerator.
 func TestStateless(t *testing.T) {
 	w := fencedWorld(t)
