@@ -7,6 +7,25 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
+// TestPermitSeenIsNotRemoved: that this execution has seen the site's endpoints
+// does not excuse an untagged load balancer while it never called the writer:
+// somebody else removed them, and the untagged one may be the site's new one.
+func TestPermitSeenIsNotRemoved(t *testing.T) {
+	state := accelerator.State{Listeners: []accelerator.Listener{{ARN: "l", Groups: []accelerator.Group{{ARN: "g", Dial: 100,
+		Endpoints: []accelerator.Endpoint{
+			{ID: "lb-a", Weight: 1, Owner: accelerator.Owner{Site: "site-a"}},
+			{ID: "lb-x", Weight: 1, Owner: accelerator.Owner{Unattributed: true}},
+		}}}}}}
+	in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: []contract.Endpoint{{Endpoint: "lb-b"}}}
+	if err := Permit(state, in); contract.ReasonOf(err) != contract.UnattributedEndpoint || err == nil {
+		t.Errorf("got %v, want unattributed-endpoint", err)
+	}
+	in.Repeated = true
+	if err := Permit(state, in); err != nil {
+		t.Errorf("after its own removal: %v", err)
+	}
+}
+
 // TestPermit is invariant I2, case by case.
 func TestPermit(t *testing.T) {
 	a := accelerator.Endpoint{ID: "lb-a", Weight: 1, Owner: accelerator.Owner{Site: "site-a"}}

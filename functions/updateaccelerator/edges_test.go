@@ -109,6 +109,8 @@ func TestAges(t *testing.T) {
 		"stateless, more":                {0, alert + 1, true, false, "Refused alert-too-old"},
 		"stateless, more, repeated":      {minute, alert + 1, true, true, ""},
 		"stateless, old check, repeated": {minute + 1, 0, true, true, "Transient stale-check"},
+		"a minute ahead":                 {-minute, 0, false, false, ""},
+		"from the future":                {-minute - 1, 0, false, false, "Transient stale-check"},
 		"an old alert, confirmed":        {0, 24 * time.Hour, false, false, ""},
 	}
 	for name, tc := range tests {
