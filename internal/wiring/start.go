@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"maps"
 	"slices"
 	"strings"
@@ -20,11 +21,27 @@ import (
 // is killed at its deadline says nothing.
 const margin = 500 * time.Millisecond
 
-// Start serves a step of a state machine. Input that is not the step's is
-// Misconfigured, by field, and not retried.
-func Start[In, Out any](handle func(context.Context, In) (Out, error)) { lambda.Start(Step(handle)) }
+// Handler is one step of a state machine.
+type Handler[In, Out any] interface {
+	Handle(context.Context, In) (Out, error)
+}
 
-// Step is what Start serves.
+// Serve is the whole of a step's main: it loads the configuration, builds the
+// handler once and serves it until the execution environment ends.
+func Serve[H Handler[In, Out], In, Out any](build func(Function) (H, error)) {
+	function, err := Load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := build(function)
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(Step(handler.Handle))
+}
+
+// Step is what Serve serves. Input that is not the step's is Misconfigured, by
+// field, and not retried.
 func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(context.Context, json.RawMessage) (Out, error) {
 	return func(ctx context.Context, raw json.RawMessage) (Out, error) {
 		var in In

@@ -1,4 +1,4 @@
-package main
+package checkhealth
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 
 func handler(t *testing.T, w *world.World) (Handler, *bytes.Buffer) {
 	t.Helper()
-	h, err := build(w.Function())
+	h, err := New(w.Function())
 	if err != nil {
 		t.Fatal(err)
 	}

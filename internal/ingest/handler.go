@@ -1,4 +1,7 @@
-package main
+// Package ingest is the door: it takes Alertmanager's webhook at a Function URL,
+// lets in the right user with the right password only, and puts one event on
+// the bus for every site that is offline.
+package ingest
 
 import (
 	"context"
@@ -6,17 +9,22 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/sitefence/sitefence/internal/alert"
 	"github.com/sitefence/sitefence/internal/bus"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/metric"
+	"github.com/sitefence/sitefence/internal/secret"
 )
 
 const (
@@ -42,6 +50,29 @@ type Handler struct {
 	}
 	Log *slog.Logger // JSON without groups: it carries metrics
 	Now func() time.Time
+}
+
+// New builds the handler from the configuration beside the binary and the AWS
+// environment. The log must be JSON without groups.
+func New(ctx context.Context, log *slog.Logger) (*Handler, error) {
+	file, err := config.LoadFunctionFile[config.IngestFile]()
+	if err != nil {
+		return nil, err
+	}
+	busName, secretID := os.Getenv(config.EnvBus), os.Getenv(config.EnvWebhookSecret)
+	if err := validate(file, busName, secretID); err != nil {
+		return nil, err
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{
+		User: file.User, Deployments: file.Deployments,
+		Secret: secret.New(secretsmanager.NewFromConfig(cfg), secretID),
+		Bus:    bus.New(eventbridge.NewFromConfig(cfg), busName),
+		Log:    log, Now: time.Now,
+	}, nil
 }
 
 type (

@@ -1,4 +1,4 @@
-package main
+package updateaccelerator
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ var denied = awsfake.Fault{Status: 400, Code: "AccessDeniedException"}
 // handler is the real one over the world, with a log that can be read.
 func handler(t *testing.T, w *world.World) (Handler, *bytes.Buffer) {
 	t.Helper()
-	h, err := build(w.Function())
+	h, err := New(w.Function())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package takeoffline stops the surviving site's Infinispan from replicating to
+// a site that is out of the accelerator, and proves it (invariant I2).
+package takeoffline
 
 import (
 	"context"
@@ -6,12 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 // Cluster is the part of a site's Infinispan that stops replication.
@@ -31,6 +35,26 @@ type Handler struct {
 		Newest(ctx context.Context, execution string) error
 	}
 	Log *slog.Logger
+}
+
+// New builds the handler over one deployment's clients.
+func New(function wiring.Function) (Handler, error) {
+	generation, err := function.Generation()
+	if err != nil {
+		return Handler{}, err
+	}
+	clients, err := function.Clusters()
+	if err != nil {
+		return Handler{}, err
+	}
+	clusters := map[contract.Site]Cluster{}
+	for site, client := range clients {
+		clusters[site] = client
+	}
+	return Handler{
+		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
+		Generation: generation, Log: lambdacontext.NewLogger(),
+	}, nil
 }
 
 // Handle is one TakeOffline. Its errors are exactly the contract's three.

@@ -1,4 +1,6 @@
-package main
+// Package updateaccelerator takes a site out of the accelerator. It is the only
+// part of Sitefence that writes it.
+package updateaccelerator
 
 import (
 	"context"
@@ -6,11 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 // maxCheckAge bounds the time between the look that decided and a write, so
@@ -35,6 +39,18 @@ type Handler struct {
 	}
 	Log *slog.Logger
 	Now func() time.Time
+}
+
+// New builds the handler over one deployment's clients.
+func New(function wiring.Function) (Handler, error) {
+	generation, err := function.Generation()
+	if err != nil {
+		return Handler{}, err
+	}
+	return Handler{
+		Deployment: function.Deployment, Accelerator: function.Reader(), Writer: function.Writer(),
+		Generation: generation, Log: lambdacontext.NewLogger(), Now: time.Now,
+	}, nil
 }
 
 // Handle is one UpdateAccelerator. Its errors are exactly the contract's three.

@@ -1,4 +1,6 @@
-package main
+// Package checkhealth looks at the accelerator and at the sites' Infinispan and
+// decides whether a site must be fenced. It changes nothing.
+package checkhealth
 
 import (
 	"context"
@@ -6,12 +8,14 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 // Cluster is the part of a site's Infinispan that a check reads.
@@ -30,6 +34,22 @@ type Handler struct {
 	Clusters map[contract.Site]Cluster // the sites that have an Infinispan
 	Log      *slog.Logger
 	Now      func() time.Time
+}
+
+// New builds the handler over one deployment's clients.
+func New(function wiring.Function) (Handler, error) {
+	clients, err := function.Clusters()
+	if err != nil {
+		return Handler{}, err
+	}
+	clusters := map[contract.Site]Cluster{}
+	for site, client := range clients {
+		clusters[site] = client
+	}
+	return Handler{
+		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
+		Log: lambdacontext.NewLogger(), Now: time.Now,
+	}, nil
 }
 
 // Handle is one CheckHealth. Its errors are exactly the contract's three.
