@@ -69,6 +69,16 @@ func New(site contract.Site, cfg config.Infinispan, password Password) (*Client,
 	}}, nil
 }
 
+// Through returns a client that sends its requests through rt instead of the
+// network, for tests that decide what becomes of each call.
+func (c *Client) Through(rt http.RoundTripper) *Client {
+	through := *c
+	client := *c.http
+	client.Transport = rt
+	through.http = &client
+	return &through
+}
+
 // answer is a status with at most maxAnswer bytes of body.
 type answer struct {
 	status int

@@ -53,8 +53,11 @@ func New(ctx context.Context, deployment config.Deployment) (Function, error) {
 	if err != nil {
 		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	return Function{deployment, cfg}, nil
+	return With(deployment, cfg), nil
 }
+
+// With is New with the AWS configuration given.
+func With(deployment config.Deployment, cfg aws.Config) Function { return Function{deployment, cfg} }
 
 // Reader reads the accelerator; the SDK retries its reads.
 func (f Function) Reader() accelerator.Reader {
@@ -67,7 +70,9 @@ func (f Function) Reader() accelerator.Reader {
 func (f Function) Writer() accelerator.Writing {
 	return ga.NewFromConfig(f.aws, inControlPlane, func(o *ga.Options) {
 		o.Retryer = aws.NopRetryer{}
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(writeTimeout)
+		if client, ok := f.aws.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = client.WithTimeout(writeTimeout)
+		}
 	})
 }
 

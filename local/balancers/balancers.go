@@ -32,9 +32,14 @@ type Call struct {
 
 // New starts a fake without load balancers; Close it.
 func New() *Fake {
-	f := &Fake{tags: map[string]map[string]string{}, refuse: map[string]string{}}
-	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
+	f := Unserved()
+	f.Server = httptest.NewServer(f)
 	return f
+}
+
+// Unserved is a fake that listens nowhere: it has no URL, only ServeHTTP.
+func Unserved() *Fake {
+	return &Fake{tags: map[string]map[string]string{}, refuse: map[string]string{}}
 }
 
 // Put adds a load balancer or changes its tags.
@@ -72,7 +77,8 @@ func ARN(region, name string) string {
 
 var scope = regexp.MustCompile(`Credential=[^/]+/\d+/([a-z0-9-]+)/elasticloadbalancing/`)
 
-func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements http.Handler.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	region := scope.FindStringSubmatch(r.Header.Get("Authorization"))
 	if err := r.ParseForm(); err != nil || region == nil || r.PostForm.Get("Action") != "DescribeTags" {
 		fail(w, http.StatusBadRequest, "InvalidAction", "the fake knows DescribeTags only")

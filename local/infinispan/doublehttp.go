@@ -109,12 +109,25 @@ func (d *Double) begin() bool {
 	return !d.closed
 }
 
-// handle records a call, gives it to the fault that waits for it, or serves it.
+// Handler serves a site's calls without a network: no TLS, and no listening to
+// stop. It is for tests that decide what becomes of each call.
+func (d *Double) Handler(site string) http.Handler {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.mustSite(site)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.dispatch(s, w, r) })
+}
+
 func (d *Double) handle(s *doubleSite, w http.ResponseWriter, r *http.Request) {
 	if !d.begin() {
 		return
 	}
 	defer d.wait.Done()
+	d.dispatch(s, w, r)
+}
+
+// dispatch records a call, gives it to the fault that waits for it, or serves it.
+func (d *Double) dispatch(s *doubleSite, w http.ResponseWriter, r *http.Request) {
 	// Read whole before anything else: only then does the server notice that
 	// the client has gone, which ends Hang.
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))

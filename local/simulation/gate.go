@@ -1,0 +1,227 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// Fault is what becomes of an outside call.
+type Fault string
+
+// The faults. A write is applied where it says so.
+const (
+	None         Fault = ""
+	Refused      Fault = "refused"                  // an error, before any effect
+	Lost         Fault = "applied, answer lost"     // the connection ends
+	Throttled    Fault = "throttled"                // before any effect
+	Slow         Fault = "slower than the deadline" // no effect, no answer
+	SlowApplied  Fault = "applied, slower than the deadline"
+	Malformed    Fault = "malformed answer" // applied
+	KilledBefore Fault = "killed before"    // the function ends, before any effect
+	KilledAfter  Fault = "killed after"     // the same, applied
+)
+
+// Faults are all of them.
+var Faults = []Fault{Refused, Lost, Throttled, Slow, SlowApplied, Malformed, KilledBefore, KilledAfter}
+
+func (f Fault) applies() bool {
+	return slices.Contains([]Fault{None, Lost, SlowApplied, Malformed, KilledAfter}, f)
+}
+
+// Call is one outside call of a function, stopped at the gate until Release.
+type Call struct {
+	Operation string // as "ListListeners" or "POST take-offline"
+	Target    string // what it is about: an ARN, a Region, a secret, a site
+	By        *Invocation
+
+	backend http.Handler
+	request *http.Request
+	body    []byte
+	verdict chan Fault
+}
+
+// Key names the call among those of its invocation.
+func (c *Call) Key() string { return c.Operation + " " + c.Target }
+
+func (c *Call) String() string { return c.By.String() + ": " + c.Key() }
+
+// Writes reports whether the call changes something outside.
+func (c *Call) Writes() bool {
+	return slices.Contains([]string{"UpdateEndpointGroup", "RemoveEndpoints", takeOffline}, c.Operation)
+}
+
+const takeOffline = "POST take-offline"
+
+var errKilled = errors.New("the function was killed")
+
+// invocationKey finds the invocation in a call's context.
+type invocationKey struct{}
+
+// awsGate is the HTTP client of every AWS client.
+type awsGate struct{ w *World }
+
+// Do implements aws.HTTPClient.
+func (g awsGate) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{request: r, body: body}
+	switch service, _, _ := strings.Cut(r.URL.Host, "."); service {
+	case "globalaccelerator":
+		_, c.Operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		var in struct{ AcceleratorArn, ListenerArn, EndpointGroupArn string }
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, err
+		}
+		c.Target, c.backend = in.AcceleratorArn+in.ListenerArn+in.EndpointGroupArn, g.w.Accelerator
+	case "elasticloadbalancing":
+		c.Operation, c.Target, c.backend = "DescribeTags", strings.Split(r.URL.Host, ".")[1], g.w.balancers
+	case "secretsmanager":
+		var in struct{ SecretId string } //nolint:revive // AWS's spelling
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, err
+		}
+		c.Operation, c.Target, c.backend = "GetSecretValue", in.SecretId, g.w.Secrets
+	case "states":
+		c.Operation, c.backend = "ListExecutions", http.HandlerFunc(g.w.serveStates)
+	default:
+		return nil, fmt.Errorf("nobody serves %s", r.URL)
+	}
+	return g.w.pass(c)
+}
+
+// siteGate is the transport of one site's Infinispan client.
+type siteGate struct {
+	w    *World
+	site contract.Site
+}
+
+var backupPath = regexp.MustCompile(`^/rest/v2/container/x-site/backups/([a-z0-9-]+)$`)
+
+// RoundTrip implements http.RoundTripper.
+func (g siteGate) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := &Call{request: r, Target: string(g.site), backend: g.w.Infinispan.Handler(string(g.site))}
+	backup := backupPath.FindStringSubmatch(r.URL.Path)
+	switch {
+	case r.Method == http.MethodGet && r.URL.Path == "/rest/v2/container":
+		c.Operation = "GET container"
+	case r.Method == http.MethodGet && backup != nil:
+		c.Operation = "GET backup"
+	case r.Method == http.MethodPost && backup != nil && r.URL.RawQuery == "action=take-offline":
+		c.Operation = takeOffline
+	default:
+		return nil, fmt.Errorf("nobody serves %s %s", r.Method, r.URL)
+	}
+	return g.w.pass(c)
+}
+
+// pass holds a call until its release, and does what the release says.
+func (w *World) pass(c *Call) (*http.Response, error) {
+	ctx := c.request.Context()
+	c.By, _ = ctx.Value(invocationKey{}).(*Invocation)
+	if c.By == nil {
+		return nil, errors.New("a call of no invocation")
+	}
+	c.verdict = make(chan Fault)
+	w.mu.Lock()
+	if c.By.killed {
+		w.mu.Unlock()
+		return nil, errKilled
+	}
+	w.parked = append(w.parked, c)
+	w.mu.Unlock()
+	select {
+	case fault := <-c.verdict:
+		return w.carryOut(ctx, c, fault)
+	case <-ctx.Done():
+		w.mu.Lock()
+		w.parked = slices.DeleteFunc(w.parked, func(o *Call) bool { return o == c })
+		w.mu.Unlock()
+		return nil, ctx.Err()
+	}
+}
+
+func (w *World) carryOut(ctx context.Context, c *Call, fault Fault) (*http.Response, error) {
+	var answer *http.Response
+	if fault.applies() {
+		var err error
+		if answer, err = w.apply(c); err != nil {
+			return nil, err
+		}
+	}
+	switch fault {
+	case None:
+		return answer, nil
+	case Malformed:
+		return respond(c.request, http.StatusOK, `{"Listeners":[{"ListenerArn":`), nil
+	case Refused:
+		return respond(c.request, http.StatusInternalServerError, `{"__type":"InternalServiceErrorException","message":"refused"}`), nil
+	case Throttled:
+		if strings.Contains(c.Operation, " ") { // Infinispan
+			return respond(c.request, http.StatusTooManyRequests, ""), nil
+		}
+		return respond(c.request, http.StatusBadRequest, `{"__type":"ThrottlingException","message":"throttled"}`), nil
+	case Slow, SlowApplied:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case KilledBefore, KilledAfter:
+		return nil, errKilled
+	default: // Lost
+		return nil, io.ErrUnexpectedEOF
+	}
+}
+
+// apply gives the call to its backend, and holds what it does to the laws.
+func (w *World) apply(c *Call) (*http.Response, error) {
+	if site, ok := w.infinispanOf(c); ok && w.unreachable[site] {
+		return nil, errors.New("connection refused")
+	}
+	before := w.Accelerator.Snapshot()
+	if c.Operation == takeOffline {
+		w.judgeTakeOffline(c)
+	}
+	recorder := httptest.NewRecorder()
+	r := c.request.Clone(c.request.Context())
+	r.Body = io.NopCloser(bytes.NewReader(c.body))
+	r.RequestURI = r.URL.RequestURI()
+	c.backend.ServeHTTP(recorder, r)
+	answer := recorder.Result()
+	answer.Request = c.request
+	switch {
+	case c.Operation == "GET container":
+		w.noteView(c)
+	case c.Writes() && c.Operation != takeOffline && answer.StatusCode == http.StatusOK:
+		w.judgeWrite(c, before, w.Accelerator.Snapshot())
+	}
+	return answer, nil
+}
+
+func (w *World) infinispanOf(c *Call) (contract.Site, bool) {
+	return contract.Site(c.Target), strings.Contains(c.Operation, " ")
+}
+
+func respond(r *http.Request, status int, body string) *http.Response {
+	header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}}
+	if strings.Contains(r.URL.Host, "elasticloadbalancing") && status != http.StatusOK {
+		header.Set("Content-Type", "text/xml")
+		code := "InternalFailure"
+		if strings.Contains(body, "Throttling") {
+			code = "Throttling"
+		}
+		body = "<ErrorResponse><Error><Type>Sender</Type><Code>" + code + "</Code><Message>x</Message></Error></ErrorResponse>"
+	}
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}
+}

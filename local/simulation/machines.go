@@ -1,0 +1,298 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/local/asl"
+)
+
+// Run is one execution of the guard or the fence, and what it has done.
+type Run struct {
+	*asl.Execution
+	Fence bool
+
+	guarded  bool // a guard started it
+	redriven bool
+	wake     time.Time   // end of its wait
+	asked    *Invocation // what its task waits for
+	fate     Fault       // of that task
+	removed  bool        // it has removed endpoints
+	view     time.Time   // of its last look that did not see the site
+}
+
+const (
+	fenceMachine = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"
+	guardMachine = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-guard"
+)
+
+func executionARN(machine, name string) string {
+	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
+}
+
+func (w *World) start(definition *asl.Definition, machine, name string, input any) *Run {
+	run := &Run{Fence: machine == fenceMachine}
+	run.Execution = definition.Start(name, executionARN(machine, name), input, asl.Options{Now: time.Now, Random: w.random})
+	w.Runs = append(w.Runs, run)
+	w.settle(run)
+	return run
+}
+
+// settle notes when a wait ends.
+func (w *World) settle(run *Run) {
+	if pause := run.Pause(); pause > 0 {
+		run.wake = time.Now().Add(pause)
+	}
+	if run.Status != asl.Running {
+		w.judgeEnd(run)
+	}
+}
+
+// Alert starts a guard: the reporter says that it cannot see the site.
+func (w *World) Alert(reporter, site contract.Site) *Run {
+	now := time.Now().UTC()
+	return w.startGuard(contract.Event{Version: contract.Version, Deployment: deployment, Accelerator: "a.example.com",
+		Reporter: reporter, Site: site, ReceivedAt: now,
+		Alert: contract.Alert{Fingerprint: "0123456789abcdef", StartsAt: now, GroupKey: "x"}})
+}
+
+func (w *World) startGuard(input any) *Run {
+	var plain any
+	data, err := json.Marshal(input)
+	if err == nil {
+		err = json.Unmarshal(data, &plain)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return w.start(w.definitions.guard, guardMachine, fmt.Sprintf("guard-%d", len(w.Runs)+1), plain)
+}
+
+// Replay starts the guard of that run once more with the same input.
+func (w *World) Replay(run *Run) *Run {
+	for run.Fence {
+		id, _ := run.Input.(map[string]any)["guard"].(string)
+		i := slices.IndexFunc(w.Runs, func(r *Run) bool { return r.ID == id })
+		run = w.Runs[i]
+	}
+	return w.startGuard(run.Input)
+}
+
+// Redrive resumes a run that did not succeed.
+func (w *World) Redrive(run *Run) {
+	if run.Redrive() {
+		run.redriven = true
+		w.settle(run)
+	}
+}
+
+// Abort stops a run; a function that it called goes on.
+func (w *World) Abort(run *Run) {
+	run.Abort()
+	run.asked = nil
+	w.settle(run)
+}
+
+// Do carries out the task at which a run stands. A function is started, and the
+// fault, if any, is what becomes of its answer; a call of AWS is made at once.
+func (w *World) Do(run *Run, fault Fault) {
+	call := run.Call()
+	if fault == KilledBefore {
+		w.Abort(run)
+		return
+	}
+	if call.Resource == "arn:aws:states:::lambda:invoke" {
+		w.doInvoke(run, call, fault)
+		return
+	}
+	defer w.settle(run)
+	var result any
+	var name string
+	if fault.applies() {
+		result, name = w.callAWS(run, call)
+	}
+	switch fault {
+	case None:
+	case Malformed:
+		result = map[string]any{}
+	case KilledAfter:
+		w.Abort(run)
+		return
+	case Slow, SlowApplied:
+		name = "States.Timeout"
+	case Throttled:
+		name = "Sfn.ThrottlingException"
+	default:
+		name = "Sfn.SfnException"
+	}
+	if name != "" {
+		run.Fail(name, "the simulation says so") // not JSON, as AWS's are not
+		return
+	}
+	run.Succeed(result)
+}
+
+func (w *World) doInvoke(run *Run, call *asl.Call, fault Fault) {
+	arguments := call.Arguments.(map[string]any)
+	function := arguments["FunctionName"].(string)
+	busy := w.Reserved && function == UpdateAccelerator &&
+		slices.ContainsFunc(w.alive(), func(i *Invocation) bool { return i.Function == UpdateAccelerator })
+	switch {
+	case busy || fault == Throttled:
+		run.Fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
+		w.settle(run)
+	case fault == Refused:
+		run.Fail("Lambda.ServiceException", "")
+		w.settle(run)
+	case fault == Slow:
+		run.Fail("States.Timeout", "")
+		w.settle(run)
+	default:
+		run.asked, run.fate = w.invoke(function, arguments["Payload"], run), fault
+	}
+}
+
+// Deliver gives the answer of a function that has ended to its run.
+func (w *World) Deliver(run *Run) {
+	inv := run.asked
+	run.asked = nil
+	defer w.settle(run)
+	switch run.fate {
+	case KilledAfter:
+		w.Abort(run)
+		return
+	case Lost, SlowApplied:
+		run.Fail("States.Timeout", "")
+		return
+	case Malformed:
+		run.Succeed(map[string]any{"Payload": nil, "StatusCode": 200.0})
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case inv.killed:
+		run.Fail("Runtime.ExitError", `{"errorType":"Runtime.ExitError","errorMessage":"exit status 137"}`)
+	case inv.problem != nil:
+		run.Fail(failure(inv.problem))
+	default:
+		run.Succeed(map[string]any{"Payload": inv.output, "StatusCode": 200.0})
+	}
+}
+
+// ready reports whether the run waits for a function that has ended.
+func (w *World) ready(run *Run) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return run.asked != nil && (run.asked.done || run.asked.killed)
+}
+
+// callAWS is one service integration of the machines.
+func (w *World) callAWS(run *Run, call *asl.Call) (result any, problem string) {
+	in, _ := call.Arguments.(map[string]any)
+	text := func(key string) string { s, _ := in[key].(string); return s }
+	switch call.Resource {
+	case "arn:aws:states:::aws-sdk:sfn:listExecutions":
+		limit, _ := in["MaxResults"].(float64)
+		page, next := w.list(text("StatusFilter"), text("NextToken"), int(limit))
+		executions := []any{}
+		for _, r := range page {
+			executions = append(executions, map[string]any{"Name": r.name, "Status": r.status, "StateMachineArn": fenceMachine,
+				"ExecutionArn": executionARN(fenceMachine, r.name)})
+		}
+		out := map[string]any{"Executions": executions}
+		if next != "" {
+			out["NextToken"] = next
+		}
+		return out, ""
+	case "arn:aws:states:::aws-sdk:sfn:describeExecution":
+		for _, r := range w.Fences() {
+			if r.ID == text("ExecutionArn") && !w.hidden(r) {
+				return map[string]any{"Name": r.Name, "Status": string(r.Status)}, ""
+			}
+		}
+		return nil, "Sfn.ExecutionDoesNotExistException"
+	case "arn:aws:states:::states:startExecution":
+		if slices.ContainsFunc(w.Fences(), func(r *Run) bool { return r.Name == text("Name") }) || w.Taken[text("Name")] {
+			return nil, "StepFunctions.ExecutionAlreadyExistsException"
+		}
+		w.judgeStart(text("Name"))
+		fence := w.start(w.definitions.fence, fenceMachine, text("Name"), in["Input"])
+		fence.guarded = true
+		return map[string]any{"ExecutionArn": fence.ID}, ""
+	case "arn:aws:states:::events:putEvents":
+		entry := in["Entries"].([]any)[0].(map[string]any)
+		w.Events = append(w.Events, entry["DetailType"].(string))
+		return map[string]any{"FailedEntryCount": 0.0, "Entries": []any{map[string]any{"EventId": "1"}}}, ""
+	}
+	w.violate("%s calls %s, which nobody serves", run.Name, call.Resource)
+	return nil, "States.Runtime"
+}
+
+// listed is an execution as a list shows it.
+type listed struct{ name, status string }
+
+// list is one page of the fence machine's executions, newest first.
+func (w *World) list(filter, token string, limit int) (page []listed, next string) {
+	var all []listed
+	for _, r := range slices.Backward(w.Fences()) {
+		status := string(r.Status)
+		if r.Status == asl.Running && w.hidden(r) {
+			continue
+		}
+		if r.Status != asl.Running && w.hidden(r) {
+			status = string(asl.Running)
+		}
+		if filter == "" || filter == status {
+			all = append(all, listed{r.Name, status})
+		}
+	}
+	from, _ := strconv.Atoi(token)
+	from = min(from, len(all))
+	to := min(from+max(limit, 1), len(all))
+	if to < len(all) {
+		next = strconv.Itoa(to)
+	}
+	return all[from:to], next
+}
+
+// hidden reports whether a list or description lags behind for this run.
+func (w *World) hidden(r *Run) bool { return w.Lags != nil && w.Lags(r) }
+
+// Fences are the executions of the fence machine, oldest first.
+func (w *World) Fences() []*Run {
+	return slices.DeleteFunc(slices.Clone(w.Runs), func(r *Run) bool { return !r.Fence })
+}
+
+// serveStates is ListExecutions as the functions call it.
+func (w *World) serveStates(rw http.ResponseWriter, r *http.Request) {
+	var in struct {
+		NextToken  string
+		MaxResults int
+	}
+	body, _ := io.ReadAll(r.Body)
+	if err := json.Unmarshal(body, &in); err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	page, next := w.list("", in.NextToken, in.MaxResults)
+	out := map[string]any{}
+	executions := []map[string]any{}
+	for _, e := range page {
+		executions = append(executions, map[string]any{"name": e.name, "status": e.status, "stateMachineArn": fenceMachine,
+			"executionArn": executionARN(fenceMachine, e.name), "startDate": 1.7e9})
+	}
+	out["executions"] = executions
+	if next != "" {
+		out["nextToken"] = next
+	}
+	rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	_ = json.NewEncoder(rw).Encode(out)
+}

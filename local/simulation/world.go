@@ -1,0 +1,299 @@
+// Package simulation runs one deployment of Sitefence in this process, under a
+// test that decides what happens next: the handlers over the SDK's real clients
+// as the functions wire them, the machines as their files say, and stateful
+// fakes of everything around. Every outside call stops at a gate until the test
+// lets it go, with a fault or without. After each call that changes something
+// the invariants I1 to I6 are checked against the world as it really is.
+//
+// It must run in a bubble of testing/synctest: time passes only when everything
+// waits for it, so that real timeouts and hours of retries cost nothing.
+package simulation
+
+import (
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/sitefence/sitefence/internal/awsfake"
+	"github.com/sitefence/sitefence/internal/checkhealth"
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/takeoffline"
+	"github.com/sitefence/sitefence/internal/updateaccelerator"
+	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/local/asl"
+	"github.com/sitefence/sitefence/local/balancers"
+	ga "github.com/sitefence/sitefence/local/globalaccelerator"
+	"github.com/sitefence/sitefence/local/infinispan"
+	"github.com/sitefence/sitefence/statemachine"
+)
+
+const deployment = "kc"
+
+// Password is the sites' Infinispan password; it must be seen nowhere.
+const Password = "simulated-infinispan-password" //nolint:gosec // of a double
+
+// Machines are the parsed state machines. They are not safe for concurrent use.
+type Machines struct{ guard, fence *asl.Definition }
+
+// ReadMachines parses the files.
+func ReadMachines() (Machines, error) {
+	names := map[string]string{"FenceMachineArn": fenceMachine, "BusName": "bus", "CheckHealthFunctionArn": CheckHealth,
+		"UpdateAcceleratorFunctionArn": UpdateAccelerator, "TakeOfflineFunctionArn": TakeOffline}
+	guard, err := asl.Parse(statemachine.Guard, names)
+	if err != nil {
+		return Machines{}, err
+	}
+	fence, err := asl.Parse(statemachine.Fence, names)
+	return Machines{guard, fence}, err
+}
+
+// Options are what a world is made of.
+type Options struct {
+	Machines   Machines
+	Infinispan *infinispan.Double // of the sites; it is reset
+	Stateless  []contract.Site    // of them, those that are configured without
+	Listeners  []ga.Listener
+	// Tags are the load balancers that exist, by ARN.
+	Tags map[string]map[string]string
+	// Listed are load balancers that the configuration names, by site.
+	Listed map[contract.Site][]string
+	// Retries leaves the SDK's own retries of reads on.
+	Retries bool
+	Seed    uint64
+	Log     io.Writer // of the functions; may be nil
+}
+
+// World is one deployment with all that surrounds it. Only the goroutine that
+// made it may use it.
+type World struct {
+	Accelerator *ga.Fake
+	Infinispan  *infinispan.Double
+	Secrets     *awsfake.SecretsManager
+	Config      config.Deployment
+	Runs        []*Run
+	Events      []string        // detail types on the bus
+	Taken       map[string]bool // names that StartExecution refuses though nothing shows them
+	// Lags says that a list or a description does not show this run's last
+	// change yet; nil: they never lag.
+	Lags func(*Run) bool
+	// Reserved is whether the writer has reserved concurrency 1.
+	Reserved bool
+
+	balancers   *balancers.Fake
+	tags        map[string]map[string]string
+	unreachable map[contract.Site]bool
+	definitions Machines
+	steps       map[string]step
+	random      func() float64
+	running     sync.WaitGroup
+	violations  []string
+
+	mu          sync.Mutex
+	parked      []*Call
+	invocations []*Invocation
+}
+
+// New makes a world in which nothing happens yet.
+func New(opt Options) (*World, error) {
+	w := &World{Accelerator: ga.New(ga.Options{}), Infinispan: opt.Infinispan, Secrets: &awsfake.SecretsManager{},
+		Taken: map[string]bool{}, Reserved: true, balancers: balancers.Unserved(), tags: map[string]map[string]string{},
+		unreachable: map[contract.Site]bool{}, definitions: opt.Machines,
+		random: rand.New(rand.NewPCG(opt.Seed, 1)).Float64} //nolint:gosec // a seed of the test's
+	w.Infinispan.Reset()
+	for arn, tags := range opt.Tags {
+		w.Tag(arn, tags)
+	}
+	accelerator, err := w.Accelerator.Build(deployment, opt.Listeners...)
+	if err != nil {
+		return nil, err
+	}
+	w.Config = config.Deployment{Name: deployment, Accelerator: config.Accelerator{ARN: accelerator.ARN, DNSNames: []string{accelerator.DNSName}}}
+	for _, s := range w.Infinispan.Sites() {
+		site := config.Site{Name: contract.Site(s.Name), LoadBalancerARNs: opt.Listed[contract.Site(s.Name)]}
+		if !slices.Contains(opt.Stateless, site.Name) {
+			site.Infinispan = &config.Infinispan{URL: "https://" + s.Name + ".example.com", User: s.User, PasswordSecret: "secret-of-" + s.Name}
+			w.Secrets.Set("secret-of-"+s.Name, s.Password)
+		}
+		w.Config.Sites = append(w.Config.Sites, site)
+	}
+	return w, w.wire(opt)
+}
+
+// wire builds the handlers as the functions do.
+func (w *World) wire(opt Options) error {
+	cfg := aws.Config{Region: "eu-west-1", HTTPClient: awsGate{w},
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+	if !opt.Retries {
+		cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	}
+	if opt.Log == nil {
+		opt.Log = io.Discard
+	}
+	log := slog.New(slog.NewJSONHandler(opt.Log, nil))
+	function := wiring.With(w.Config, cfg)
+	check, err := checkhealth.New(function)
+	if err != nil {
+		return err
+	}
+	update, err := updateaccelerator.New(function)
+	if err != nil {
+		return err
+	}
+	offline, err := takeoffline.New(function)
+	if err != nil {
+		return err
+	}
+	clients, err := function.Clusters()
+	if err != nil {
+		return err
+	}
+	for site, client := range clients {
+		through := client.Through(siteGate{w, site})
+		check.Clusters[site], offline.Clusters[site] = through, through
+	}
+	check.Log, update.Log, offline.Log = log, log, log
+	w.steps = map[string]step{CheckHealth: stepOf(check), UpdateAccelerator: stepOf(update), TakeOffline: stepOf(offline)}
+	return nil
+}
+
+// Tag makes a load balancer exist with these tags, or, if nil, be gone.
+func (w *World) Tag(arn string, tags map[string]string) {
+	w.tags[arn] = tags
+	if tags == nil {
+		w.balancers.Delete(arn)
+		w.Accelerator.MarkGone(arn)
+		return
+	}
+	w.balancers.Put(arn, tags)
+}
+
+// Reach makes a site's Infinispan reachable from AWS, or not.
+func (w *World) Reach(site contract.Site, reachable bool) { w.unreachable[site] = !reachable }
+
+// Parked are the calls at the gate, in an order that does not depend on chance.
+func (w *World) Parked() []*Call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	calls := slices.Clone(w.parked)
+	slices.SortStableFunc(calls, func(a, b *Call) int { return strings.Compare(a.String(), b.String()) })
+	return calls
+}
+
+// Release lets a call go, and returns when everything waits again.
+func (w *World) Release(c *Call, fault Fault) {
+	w.mu.Lock()
+	w.parked = slices.DeleteFunc(w.parked, func(o *Call) bool { return o == c })
+	w.mu.Unlock()
+	c.verdict <- fault
+	synctest.Wait()
+	if fault == KilledBefore || fault == KilledAfter {
+		w.kill(c.By)
+		synctest.Wait()
+	}
+}
+
+// Violations are the laws that were broken so far.
+func (w *World) Violations() []string { return w.violations }
+
+// Close ends all that is under way, and waits for it.
+func (w *World) Close() {
+	for _, inv := range w.alive() {
+		w.kill(inv)
+	}
+	w.running.Wait()
+	_ = w.Accelerator.Close()
+}
+
+// Busy reports whether a run or a function is still under way.
+func (w *World) Busy() bool {
+	return len(w.alive()) > 0 || slices.ContainsFunc(w.Runs, func(r *Run) bool { return r.Status == asl.Running })
+}
+
+// Fates decide what becomes of calls and tasks. A nil one means no faults.
+type Fates struct {
+	Call func(*Call) Fault
+	Task func(*Run, *asl.Call) Fault
+}
+
+// Settle runs everything to its end: calls in a fixed order, waits in theirs.
+// It is false if that takes more than `steps` steps.
+func (w *World) Settle(fates Fates, steps int) bool {
+	for range steps {
+		synctest.Wait()
+		if !w.Busy() {
+			return true
+		}
+		if !w.advance(fates) {
+			w.Sleep()
+		}
+	}
+	return false
+}
+
+// advance does the next thing that can be done now, if there is one.
+func (w *World) advance(fates Fates) bool {
+	if calls := w.Parked(); len(calls) > 0 {
+		fault := None
+		if fates.Call != nil {
+			fault = fates.Call(calls[0])
+		}
+		w.Release(calls[0], fault)
+		return true
+	}
+	for _, run := range w.Runs {
+		switch {
+		case run.Status != asl.Running:
+			continue
+		case w.ready(run):
+			w.Deliver(run)
+		case run.asked != nil:
+			continue
+		case run.Call() != nil:
+			fault := None
+			if fates.Task != nil {
+				fault = fates.Task(run, run.Call())
+			}
+			w.Do(run, fault)
+		case !time.Now().Before(run.wake):
+			w.Wake(run)
+		default:
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// Wake ends a run's wait, however long it is.
+func (w *World) Wake(run *Run) {
+	if wait := time.Until(run.wake); wait > 0 {
+		time.Sleep(wait)
+	}
+	run.Resume()
+	w.settle(run)
+	synctest.Wait()
+}
+
+// Sleep lets time pass up to the next end of a wait, a second at most while a
+// function runs.
+func (w *World) Sleep() {
+	wait := time.Hour
+	if len(w.alive()) > 0 {
+		wait = time.Second
+	}
+	for _, run := range w.Runs {
+		if run.Status == asl.Running && run.Pause() > 0 {
+			wait = min(wait, max(time.Until(run.wake), 0))
+		}
+	}
+	time.Sleep(max(wait, time.Millisecond))
+}
