@@ -45,6 +45,7 @@ type Call struct {
 	Target    string // what it is about: an ARN, a Region, a secret, a site
 	By        *Invocation
 
+	ctx     context.Context //nolint:containedctx // of the caller, who may give up
 	backend http.Handler
 	request *http.Request
 	body    []byte
@@ -127,30 +128,39 @@ func (g siteGate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return g.w.pass(c)
 }
 
-// pass holds a call until its release, and does what the release says.
-func (w *World) pass(c *Call) (*http.Response, error) {
-	ctx := c.request.Context()
-	c.By, _ = ctx.Value(invocationKey{}).(*Invocation)
+// hold stops a call until its release, and returns what the release says.
+func (w *World) hold(c *Call) (Fault, error) {
+	c.By, _ = c.ctx.Value(invocationKey{}).(*Invocation)
 	if c.By == nil {
-		return nil, errors.New("a call of no invocation")
+		return None, errors.New("a call of no invocation")
 	}
 	c.verdict = make(chan Fault)
 	w.mu.Lock()
 	if c.By.killed {
 		w.mu.Unlock()
-		return nil, errKilled
+		return None, errKilled
 	}
 	w.parked = append(w.parked, c)
 	w.mu.Unlock()
 	select {
 	case fault := <-c.verdict:
-		return w.carryOut(ctx, c, fault)
-	case <-ctx.Done():
+		return fault, nil
+	case <-c.ctx.Done():
 		w.mu.Lock()
 		w.parked = slices.DeleteFunc(w.parked, func(o *Call) bool { return o == c })
 		w.mu.Unlock()
-		return nil, ctx.Err()
+		return None, c.ctx.Err()
 	}
+}
+
+// pass holds a call, and does what its release says.
+func (w *World) pass(c *Call) (*http.Response, error) {
+	c.ctx = c.request.Context()
+	fault, err := w.hold(c)
+	if err != nil {
+		return nil, err
+	}
+	return w.carryOut(c.ctx, c, fault)
 }
 
 func (w *World) carryOut(ctx context.Context, c *Call, fault Fault) (*http.Response, error) {

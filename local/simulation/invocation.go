@@ -92,7 +92,7 @@ func (w *World) kill(inv *Invocation) {
 	for _, c := range held {
 		select {
 		case c.verdict <- KilledBefore:
-		case <-c.request.Context().Done():
+		case <-c.ctx.Done():
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Run struct {
 	guarded  bool // a guard started it
 	redriven bool
 	wake     time.Time   // end of its wait
+	changed  time.Time   // start, redrive or end
 	asked    *Invocation // what its task waits for
 	fate     Fault       // of that task
 	removed  bool        // it has removed endpoints
@@ -38,7 +39,7 @@ func executionARN(machine, name string) string {
 }
 
 func (w *World) start(definition *asl.Definition, machine, name string, input any) *Run {
-	run := &Run{Fence: machine == fenceMachine}
+	run := &Run{Fence: machine == fenceMachine, changed: time.Now()}
 	run.Execution = definition.Start(name, executionARN(machine, name), input, asl.Options{Now: time.Now, Random: w.random})
 	w.Runs = append(w.Runs, run)
 	w.settle(run)
@@ -51,6 +52,7 @@ func (w *World) settle(run *Run) {
 		run.wake = time.Now().Add(pause)
 	}
 	if run.Status != asl.Running {
+		run.changed = time.Now()
 		w.judgeEnd(run)
 	}
 }
@@ -88,7 +90,7 @@ func (w *World) Replay(run *Run) *Run {
 // Redrive resumes a run that did not succeed.
 func (w *World) Redrive(run *Run) {
 	if run.Redrive() {
-		run.redriven = true
+		run.redriven, run.changed = true, time.Now()
 		w.settle(run)
 	}
 }

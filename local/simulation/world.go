@@ -22,10 +22,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/awsfake"
 	"github.com/sitefence/sitefence/internal/checkhealth"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/takeoffline"
 	"github.com/sitefence/sitefence/internal/updateaccelerator"
 	"github.com/sitefence/sitefence/internal/wiring"
@@ -66,6 +68,8 @@ type Options struct {
 	Tags map[string]map[string]string
 	// Listed are load balancers that the configuration names, by site.
 	Listed map[contract.Site][]string
+	// Direct answers reads without a wire, for speed.
+	Direct bool
 	// Retries leaves the SDK's own retries of reads on.
 	Retries bool
 	Seed    uint64
@@ -90,6 +94,7 @@ type World struct {
 
 	balancers   *balancers.Fake
 	tags        map[string]map[string]string
+	first       map[string]map[string]string // tags
 	unreachable map[contract.Site]bool
 	definitions Machines
 	steps       map[string]step
@@ -109,6 +114,7 @@ func New(opt Options) (*World, error) {
 		unreachable: map[contract.Site]bool{}, definitions: opt.Machines,
 		random: rand.New(rand.NewPCG(opt.Seed, 1)).Float64} //nolint:gosec // a seed of the test's
 	w.Infinispan.Reset()
+	w.first = opt.Tags
 	for arn, tags := range opt.Tags {
 		w.Tag(arn, tags)
 	}
@@ -159,6 +165,12 @@ func (w *World) wire(opt Options) error {
 	for site, client := range clients {
 		through := client.Through(siteGate{w, site})
 		check.Clusters[site], offline.Clusters[site] = through, through
+	}
+	if opt.Direct {
+		reader := accelerator.Reader{Accelerator: direct{w}, Balancers: direct{w}, Deployment: w.Config}
+		check.Accelerator, update.Accelerator, offline.Accelerator = reader, reader, reader
+		newest := generation.Guard{Executions: direct{w}, Machine: fenceMachine}
+		update.Generation, offline.Generation = newest, newest
 	}
 	check.Log, update.Log, offline.Log = log, log, log
 	w.steps = map[string]step{CheckHealth: stepOf(check), UpdateAccelerator: stepOf(update), TakeOffline: stepOf(offline)}
@@ -296,4 +308,25 @@ func (w *World) Sleep() {
 		}
 	}
 	time.Sleep(max(wait, time.Millisecond))
+}
+
+// Ready are the runs that can go on by GoOn: at a task not begun, with an
+// answer that has come, or waiting.
+func (w *World) Ready() []*Run {
+	return slices.DeleteFunc(slices.Clone(w.Runs), func(r *Run) bool {
+		return r.Status != asl.Running || r.asked != nil && !w.ready(r)
+	})
+}
+
+// GoOn lets a run go on; the fault counts if it begins a task.
+func (w *World) GoOn(run *Run, fault Fault) {
+	switch {
+	case w.ready(run):
+		w.Deliver(run)
+	case run.Call() != nil:
+		w.Do(run, fault)
+		synctest.Wait()
+	default:
+		w.Wake(run)
+	}
 }

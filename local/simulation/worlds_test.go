@@ -1,0 +1,396 @@
+package simulation_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/local/asl"
+	ga "github.com/sitefence/sitefence/local/globalaccelerator"
+	"github.com/sitefence/sitefence/local/infinispan"
+	"github.com/sitefence/sitefence/local/simulation"
+)
+
+// worlds is how many random worlds TestWorlds visits: SITEFENCE_WORLDS, which
+// CI sets to 20,000.
+func worlds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("SITEFENCE_WORLDS")
+	if text == "" {
+		return 1000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("SITEFENCE_WORLDS: got %q, want a number above 0", text)
+	}
+	return n
+}
+
+// doubles are the Infinispan sites of a worker, by their number.
+type doubles map[int]*infinispan.Double
+
+// TestWorlds: in a random world, with any interleaving of up to four guards and
+// their fences call by call, any faults, an operator, a link that comes and
+// goes: the invariants hold after every call, and when it all calms down with
+// the links down, what can be fenced is fenced and nothing is left half done.
+func TestWorlds(t *testing.T) {
+	workers := max(1, min(runtime.GOMAXPROCS(0), 4))
+	each := (worlds(t) + workers - 1) / workers
+	if err := flag.Set("rapid.checks", strconv.Itoa(each)); err != nil {
+		t.Fatal(err)
+	}
+	for worker := range workers {
+		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+			t.Parallel()
+			m, d := machines(t), doubles{}
+			for n := 2; n <= 4; n++ {
+				d[n] = double(t, siteNames[:n]...)
+			}
+			rapid.Check(t, func(rt *rapid.T) { visit(t, rt, m, d) })
+		})
+	}
+}
+
+// visit lives through one world in a bubble of its own. A panic of rapid's
+// crosses the bubble's edge by hand.
+func visit(t *testing.T, rt *rapid.T, m simulation.Machines, d doubles) {
+	opt := drawOptions(rt, m, d)
+	var thrown any
+	var problem string
+	synctest.Test(t, func(*testing.T) {
+		w, err := simulation.New(opt)
+		if err != nil {
+			problem = err.Error()
+			return
+		}
+		defer w.Close()
+		defer func() { thrown = recover() }()
+		c := &chaos{rt: rt, w: w, d: opt.Infinispan}
+		c.live()
+		c.calm()
+		problem = c.report()
+	})
+	if thrown != nil {
+		panic(thrown)
+	}
+	if problem != "" {
+		rt.Fatal(problem)
+	}
+}
+
+// chaos is one world's life.
+type chaos struct {
+	rt       *rapid.T
+	w        *simulation.World
+	d        *infinispan.Double
+	log      []string
+	alerts   int
+	problems []string
+}
+
+func (c *chaos) note(format string, args ...any) { c.log = append(c.log, fmt.Sprintf(format, args...)) }
+
+func (c *chaos) wrong(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+}
+
+func (c *chaos) report() string {
+	problems := slices.Concat(c.w.Violations(), c.problems)
+	if len(problems) == 0 {
+		return ""
+	}
+	var ends []string
+	for _, r := range c.w.Runs {
+		ends = append(ends, fmt.Sprintf("%s: %s %v", r.Name, r.Outcome(), r.Trace))
+	}
+	return strings.Join(problems, "\n") + "\n\n" + strings.Join(c.log, "\n") + "\n\n" + strings.Join(ends, "\n") + "\n" + describe(c.w)
+}
+
+func (c *chaos) sites() []contract.Site {
+	var all []contract.Site
+	for _, s := range c.w.Config.Sites {
+		all = append(all, s.Name)
+	}
+	return all
+}
+
+func (c *chaos) site(label string) contract.Site {
+	return rapid.SampledFrom(c.sites()).Draw(c.rt, label)
+}
+
+func (c *chaos) two() (a, b contract.Site) {
+	a = c.site("one site")
+	others := slices.DeleteFunc(c.sites(), func(s contract.Site) bool { return s == a })
+	return a, rapid.SampledFrom(others).Draw(c.rt, "another")
+}
+
+// live lets things happen, one at a time.
+func (c *chaos) live() {
+	if often(c.rt, "all links down", 80) {
+		c.cutAll()
+	}
+	c.alert()
+	for range rapid.IntRange(0, 120).Draw(c.rt, "moments") {
+		synctest.Wait()
+		if len(c.w.Violations()) > 0 {
+			return
+		}
+		switch what := rapid.IntRange(0, 99).Draw(c.rt, "what"); {
+		case what < 5:
+			c.alert()
+		case what < 9:
+			c.operate()
+		case what < 13:
+			c.infinispan()
+		case what < 15:
+			c.meddle()
+		default:
+			c.progress()
+		}
+	}
+}
+
+func (c *chaos) alert() {
+	if c.alerts == 4 {
+		return
+	}
+	c.alerts++
+	reporter, site := c.two()
+	c.note("%s says that it cannot see %s", reporter, site)
+	c.w.Alert(reporter, site)
+}
+
+func (c *chaos) cutAll() {
+	for i, a := range c.sites() {
+		for _, b := range c.sites()[i+1:] {
+			c.d.CutBetween(string(a), string(b))
+		}
+	}
+	c.note("all links are down")
+}
+
+// infinispan changes something at the sites.
+func (c *chaos) infinispan() {
+	a, b := c.two()
+	switch rapid.IntRange(0, 5).Draw(c.rt, "infinispan") {
+	case 0:
+		c.d.CutBetween(string(a), string(b))
+		c.note("the link of %s and %s breaks", a, b)
+	case 1:
+		c.d.HealBetween(string(a), string(b))
+		c.note("the link of %s and %s heals", a, b)
+	case 2:
+		c.d.Forget(string(a))
+		c.note("%s restarts and forgets", a)
+	case 3:
+		reachable := rapid.Bool().Draw(c.rt, "reachable")
+		c.w.Reach(a, reachable)
+		c.note("%s's Infinispan reachable: %v", a, reachable)
+	case 4:
+		status := rapid.SampledFrom([]string{infinispan.Online, infinispan.Offline, infinispan.Mixed}).Draw(c.rt, "status")
+		c.d.Switch(string(a), string(b), status)
+		c.note("an operator makes the backup %s at %s %s", b, a, status)
+	case 5:
+		c.note("%s's endpoints change their health", a)
+		health := rapid.SampledFrom([]ga.Health{ga.Healthy, ga.Healthy, ga.Unhealthy}).Draw(c.rt, "health")
+		c.w.Edit(func(g *ga.Group) {
+			for i := range g.Endpoints {
+				if c.w.Owner(g.Endpoints[i].ID) == a {
+					g.Endpoints[i].Health = health
+				}
+			}
+		})
+	}
+}
+
+// operate is an operator's hand at the accelerator. It never comes between the
+// look of a function that acts and what it does after it: see TestWindow.
+func (c *chaos) operate() {
+	if c.w.Acting() {
+		return
+	}
+	site := c.site("edited")
+	switch rapid.IntRange(0, 5).Draw(c.rt, "edit") {
+	case 0:
+		c.note("an operator puts %s back", site)
+		c.w.PutBack(site)
+	case 1:
+		c.note("an operator takes %s out", site)
+		c.w.Edit(func(g *ga.Group) {
+			g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e ga.Endpoint) bool { return c.w.Owner(e.ID) == site })
+		})
+	case 2:
+		weight := rapid.SampledFrom([]int32{0, 1, 128}).Draw(c.rt, "weight")
+		c.note("an operator gives %s weight %d", site, weight)
+		c.w.Edit(func(g *ga.Group) {
+			for i := range g.Endpoints {
+				if c.w.Owner(g.Endpoints[i].ID) == site {
+					g.Endpoints[i].Weight = weight
+				}
+			}
+		})
+	case 3:
+		dial := rapid.SampledFrom([]float32{0, 100}).Draw(c.rt, "dial")
+		c.note("an operator sets every dial to %v", dial)
+		c.w.Edit(func(g *ga.Group) { g.Dial = dial })
+	case 4:
+		c.note("an operator loses the tags of %s", site)
+		c.w.Untag(site)
+	case 5:
+		c.note("an operator restores all tags")
+		c.w.RestoreTags()
+	}
+}
+
+// meddle is an operator's hand at the console.
+func (c *chaos) meddle() {
+	run := rapid.SampledFrom(c.w.Runs).Draw(c.rt, "run")
+	switch rapid.IntRange(0, 2).Draw(c.rt, "console") {
+	case 0:
+		if run.Status == asl.Running {
+			c.note("somebody stops %s", run.Name)
+			c.w.Abort(run)
+		}
+	case 1:
+		if run.Status != asl.Running && run.Status != asl.Succeeded {
+			c.note("somebody redrives %s", run.Name)
+			c.w.Redrive(run)
+		}
+	case 2:
+		if c.alerts < 4 && run.Status != asl.Running {
+			c.alerts++
+			c.note("somebody replays %s", run.Name)
+			c.w.Replay(run)
+		}
+	}
+}
+
+// progress lets one call, task or wait go on.
+func (c *chaos) progress() {
+	calls, ready := c.w.Parked(), c.w.Ready()
+	if len(calls)+len(ready) == 0 {
+		c.w.Sleep()
+		return
+	}
+	c.lag()
+	i := rapid.IntRange(0, len(calls)+len(ready)-1).Draw(c.rt, "next")
+	if i < len(calls) {
+		fault := c.fault()
+		c.note("%s %s", calls[i], fault)
+		c.w.Release(calls[i], fault)
+		return
+	}
+	run := ready[i-len(calls)]
+	fault := simulation.None
+	if run.Call() != nil {
+		fault = c.fault()
+	}
+	c.note("%s at %s goes on %s", run.Name, run.State, fault)
+	c.w.GoOn(run, fault)
+}
+
+func (c *chaos) fault() simulation.Fault {
+	if !often(c.rt, "fault", 12) {
+		return simulation.None
+	}
+	return rapid.SampledFrom(simulation.Faults).Draw(c.rt, "which")
+}
+
+// lag draws which of the executions the next answer about them shows as they
+// were. Only what changed within the last half minute can be shown so.
+func (c *chaos) lag() {
+	mask := 0
+	if often(c.rt, "lag", 20) {
+		mask = rapid.IntRange(1, 15).Draw(c.rt, "of")
+	}
+	c.w.Lags = func(r *simulation.Run) bool {
+		i := slices.Index(c.w.Runs, r)
+		return mask&(1<<(i%4)) != 0 && time.Since(r.Changed()) < 30*time.Second
+	}
+}
+
+// calm ends the faults, lets everything end, mends what a human must mend, and
+// looks for what must be true when the links stay down and alerts are repeated.
+func (c *chaos) calm() {
+	if len(c.w.Violations()) > 0 {
+		return
+	}
+	c.w.Lags = nil
+	for _, s := range c.sites() {
+		c.w.Reach(s, true)
+	}
+	if !c.w.Settle(simulation.Fates{}, 20_000) {
+		c.wrong("something never ends")
+		return
+	}
+	c.note("a human mends what is odd; the links stay down")
+	c.w.RestoreTags()
+	c.w.Edit(func(g *ga.Group) {
+		g.Dial = max(g.Dial, 1)
+		g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e ga.Endpoint) bool { return c.w.IsUnattributed(e.ID) })
+		for i := range g.Endpoints {
+			g.Endpoints[i].Weight, g.Endpoints[i].Health = max(g.Endpoints[i].Weight, 1), ga.Healthy
+		}
+	})
+	c.cutAll()
+	for range 4 {
+		before := c.fingerprint()
+		for _, reporter := range c.sites() {
+			for _, site := range c.sites() {
+				if reporter != site {
+					c.w.Alert(reporter, site)
+				}
+			}
+		}
+		if !c.w.Settle(simulation.Fates{}, 100_000) {
+			c.wrong("something never ends although nothing is wrong")
+			return
+		}
+		if c.fingerprint() == before {
+			c.converged()
+			return
+		}
+	}
+	c.wrong("repeated alerts change something for ever")
+}
+
+// fingerprint is all that a fence can change.
+func (c *chaos) fingerprint() string {
+	text := describe(c.w)
+	for _, a := range c.sites() {
+		for _, b := range c.sites() {
+			if a != b {
+				text += c.d.Status(string(a), string(b)) + " "
+			}
+		}
+	}
+	return text
+}
+
+// converged: of every pair the report was right and carried out, or it could
+// not be, for a reason that the world itself shows.
+func (c *chaos) converged() {
+	for _, reporter := range c.sites() {
+		for _, site := range c.sites() {
+			switch s, _ := c.w.Config.Find(reporter); {
+			case reporter == site || !c.w.Present(reporter):
+			case c.w.Present(site):
+				if !c.w.WouldGoDark(reporter, site) {
+					c.wrong("%s and %s both serve although the link is down", reporter, site)
+				}
+			case s.Infinispan != nil && c.w.Serves(reporter) && c.d.Status(string(reporter), string(site)) != infinispan.Offline:
+				c.wrong("%s is out and %s still replicates to it: its writes fail", site, reporter)
+			}
+		}
+	}
+}
