@@ -140,19 +140,19 @@ func (c *chaos) live() {
 		c.cutAll()
 	}
 	c.alert()
-	for range rapid.IntRange(0, 120).Draw(c.rt, "moments") {
+	for range rapid.IntRange(0, 80).Draw(c.rt, "moments") {
 		synctest.Wait()
 		if len(c.w.Violations()) > 0 {
 			return
 		}
 		switch what := rapid.IntRange(0, 99).Draw(c.rt, "what"); {
-		case what < 5:
+		case what < 6:
 			c.alert()
-		case what < 9:
+		case what < 22:
 			c.operate()
-		case what < 13:
+		case what < 32:
 			c.infinispan()
-		case what < 15:
+		case what < 38:
 			c.meddle()
 		default:
 			c.progress()
@@ -275,32 +275,55 @@ func (c *chaos) meddle() {
 	}
 }
 
-// progress lets one call, task or wait go on.
+// progress lets one execution go on for a while, alone; the last thing that it
+// does may go wrong.
 func (c *chaos) progress() {
-	calls, ready := c.w.Parked(), c.w.Ready()
-	if len(calls)+len(ready) == 0 {
+	movable := c.movable()
+	if len(movable) == 0 {
 		c.w.Sleep()
 		return
 	}
-	c.lag()
-	i := rapid.IntRange(0, len(calls)+len(ready)-1).Draw(c.rt, "next")
-	if i < len(calls) {
-		fault := c.fault()
-		c.note("%s %s", calls[i], fault)
-		c.w.Release(calls[i], fault)
-		return
+	run := rapid.SampledFrom(movable).Draw(c.rt, "who")
+	for left := rapid.SampledFrom([]int{1, 1, 2, 4, 8, 16, 32}).Draw(c.rt, "steps"); left > 0; left-- {
+		if !slices.Contains(c.movable(), run) || len(c.w.Violations()) > 0 {
+			return
+		}
+		fault := simulation.None
+		if left == 1 {
+			c.lag()
+			fault = c.fault()
+		}
+		c.step(run, fault)
+		synctest.Wait()
 	}
-	run := ready[i-len(calls)]
-	fault := simulation.None
-	if run.Call() != nil {
-		fault = c.fault()
+}
+
+// movable are the runs that can go on, and those whose function can.
+func (c *chaos) movable() []*simulation.Run {
+	runs := c.w.Ready()
+	for _, call := range c.w.Parked() {
+		if !slices.Contains(runs, call.By.Run) {
+			runs = append(runs, call.By.Run)
+		}
+	}
+	slices.SortFunc(runs, func(a, b *simulation.Run) int { return strings.Compare(a.Name, b.Name) })
+	return runs
+}
+
+func (c *chaos) step(run *simulation.Run, fault simulation.Fault) {
+	for _, call := range c.w.Parked() {
+		if call.By.Run == run {
+			c.note("%s %s", call, fault)
+			c.w.Release(call, fault)
+			return
+		}
 	}
 	c.note("%s at %s goes on %s", run.Name, run.State, fault)
 	c.w.GoOn(run, fault)
 }
 
 func (c *chaos) fault() simulation.Fault {
-	if !often(c.rt, "fault", 12) {
+	if !often(c.rt, "fault", 25) {
 		return simulation.None
 	}
 	return rapid.SampledFrom(simulation.Faults).Draw(c.rt, "which")
