@@ -48,6 +48,8 @@ func TestPermit(t *testing.T) {
 		"empty accelerator":                    {nil, seen, contract.ReporterNotInService},
 		"untagged, nothing removed by us":      {[]accelerator.Endpoint{a, untagged}, nil, contract.UnattributedEndpoint},
 		"untagged, but we removed the site":    {[]accelerator.Endpoint{a, untagged}, seen, ""},
+		"untagged since we saw it":             {[]accelerator.Endpoint{a, {ID: "lb-b", Weight: 1, Owner: accelerator.Owner{Unattributed: true}}}, seen, contract.UnattributedEndpoint},
+		"its balancer is gone since":           {[]accelerator.Endpoint{a, {ID: "lb-b", Weight: 1}, untagged}, seen, ""},
 		"untagged only, nothing else in there": {[]accelerator.Endpoint{untagged}, seen, contract.ReporterNotInService},
 	}
 	for name, tc := range tests {

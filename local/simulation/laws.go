@@ -68,11 +68,17 @@ func (w *World) Present(site contract.Site) bool {
 	return slices.ContainsFunc(w.Listeners(), func(l ga.Listener) bool { return w.holds(l, site) })
 }
 
-// Unattributed reports whether a load balancer of no site is in the accelerator.
-func (w *World) Unattributed() bool {
-	return slices.ContainsFunc(w.Listeners(), func(l ga.Listener) bool {
-		return slices.ContainsFunc(w.endpoints(l), func(e ga.Endpoint) bool { _, u := w.owner(e.ID); return u })
-	})
+// unattributed lists the load balancers of no site in the accelerator.
+func (w *World) unattributed() []string {
+	var ids []string
+	for _, l := range w.Listeners() {
+		for _, e := range w.endpoints(l) {
+			if _, u := w.owner(e.ID); u {
+				ids = append(ids, e.ID)
+			}
+		}
+	}
+	return ids
 }
 
 // WouldGoDark reports whether a listener would lose the site and have the
@@ -140,7 +146,9 @@ func (w *World) judgeTakeOffline(c *Call) {
 	if !w.Serves(reporter) {
 		w.violate("I2: %s cuts %s, and %s, which would go on alone, does not serve", c, site, reporter)
 	}
-	if w.Unattributed() && !c.By.Run.removed {
+	unknown := w.unattributed()
+	known := slices.ContainsFunc(unknown, func(id string) bool { return slices.Contains(c.By.Run.seen, id) })
+	if len(unknown) > 0 && (known || len(c.By.Run.seen) == 0) {
 		w.violate("I2: %s cuts %s beside a load balancer that may be its", c, site)
 	}
 }

@@ -26,6 +26,7 @@ type Run struct {
 	asked    *Invocation // what its task waits for
 	fate     Fault       // of that task
 	removed  bool        // it has removed endpoints
+	seen     []string    // endpoints that its checks took for the site's
 	view     time.Time   // of its last look that did not see the site
 }
 
@@ -185,6 +186,11 @@ func (w *World) Deliver(run *Run) {
 	case inv.problem != nil:
 		run.Fail(failure(inv.problem))
 	default:
+		if check, ok := inv.output.(contract.Check); ok {
+			for _, e := range check.Record {
+				run.seen = append(run.seen, e.Endpoint)
+			}
+		}
 		run.Succeed(map[string]any{"Payload": inv.output, "StatusCode": 200.0})
 	}
 }
