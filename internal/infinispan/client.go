@@ -79,6 +79,12 @@ func (c *Client) Through(rt http.RoundTripper) *Client {
 	return &through
 }
 
+// Prepare reads the password if need be, so that the next call is sent at once.
+func (c *Client) Prepare(ctx context.Context) error {
+	_, err := c.password.Get(ctx)
+	return err
+}
+
 // answer is a status with at most maxAnswer bytes of body.
 type answer struct {
 	status int

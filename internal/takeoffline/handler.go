@@ -20,6 +20,7 @@ import (
 
 // Cluster is the part of a site's Infinispan that stops replication.
 type Cluster interface {
+	Prepare(context.Context) error
 	TakeOffline(ctx context.Context, backup contract.Site) (caches []string, err error)
 }
 
@@ -77,14 +78,14 @@ func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contrac
 	if err := h.Deployment.Accept(in.Event); err != nil {
 		return contract.Offline{}, err
 	}
-	state, err := h.look(ctx, in.Execution)
+	cluster, ok := h.Clusters[in.Reporter]
+	state, err := h.look(ctx, in.Execution, cluster)
 	if err != nil {
 		return contract.Offline{}, err
 	}
 	if err := Permit(state, in); err != nil {
 		return contract.Offline{}, err
 	}
-	cluster, ok := h.Clusters[in.Reporter]
 	if !ok {
 		// The fence of a stateless site ends with the accelerator.
 		return contract.Offline{Version: contract.Version, Backup: string(infinispan.None), Caches: []string{}}, served(state, in)
@@ -92,6 +93,16 @@ func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contrac
 	caches, err := cluster.TakeOffline(ctx, in.Site)
 	if err != nil {
 		return contract.Offline{}, err
+	}
+	// Nothing keeps an operator from putting the site back between the look and
+	// the call. It cannot be prevented on AWS, but somebody must be told.
+	if state, err = h.Accelerator.Read(ctx); err != nil {
+		return contract.Offline{}, err
+	}
+	if state.Present(in.Site) {
+		return contract.Offline{}, contract.RefusedF(contract.SitePresent,
+			"replication to %s is offline, but somebody put it back into the accelerator at the same moment; "+
+				"take its endpoints out again, then redrive this execution", in.Site)
 	}
 	return contract.Offline{Version: contract.Version, Backup: string(infinispan.Offline), Caches: caches}, served(state, in)
 }
@@ -112,9 +123,17 @@ func served(s accelerator.State, in contract.ActInput) error {
 	return nil
 }
 
-func (h Handler) look(ctx context.Context, execution string) (accelerator.State, error) {
+// look reads all that the permission rests on. The password is read beside it:
+// what comes after the look must be sent at once, since the world may change.
+func (h Handler) look(ctx context.Context, execution string, cluster Cluster) (accelerator.State, error) {
 	var state accelerator.State
 	group, gctx := errgroup.WithContext(ctx)
+	if cluster != nil {
+		group.Go(func() error {
+			_ = cluster.Prepare(gctx) // TakeOffline says what is wrong with it
+			return nil
+		})
+	}
 	group.Go(func() error { return h.Generation.Newest(gctx, execution) })
 	group.Go(func() (err error) {
 		state, err = h.Accelerator.Read(gctx)

@@ -28,6 +28,7 @@ import (
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/generation"
+	client "github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/takeoffline"
 	"github.com/sitefence/sitefence/internal/updateaccelerator"
 	"github.com/sitefence/sitefence/internal/wiring"
@@ -158,13 +159,11 @@ func (w *World) wire(opt Options) error {
 	if err != nil {
 		return err
 	}
-	clients, err := function.Clusters()
-	if err != nil {
-		return err
+	for site, cluster := range check.Clusters {
+		check.Clusters[site] = cluster.(*client.Client).Through(siteGate{w, site})
 	}
-	for site, client := range clients {
-		through := client.Through(siteGate{w, site})
-		check.Clusters[site], offline.Clusters[site] = through, through
+	for site, cluster := range offline.Clusters {
+		offline.Clusters[site] = cluster.(*client.Client).Through(siteGate{w, site})
 	}
 	if opt.Direct {
 		reader := accelerator.Reader{Accelerator: direct{w}, Balancers: direct{w}, Deployment: w.Config}
