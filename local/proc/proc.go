@@ -68,6 +68,12 @@ func Start(spec Spec) (*Process, error) {
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Ended says how the process ended, as in "exit status 3"; it waits for that.
+func (p *Process) Ended() string {
+	<-p.done
+	return p.cmd.ProcessState.String()
+}
+
 // PID is the process's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
