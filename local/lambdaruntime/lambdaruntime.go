@@ -33,8 +33,9 @@ import (
 )
 
 const (
-	// Region and AccountID are where the function believes to be.
-	Region    = "eu-west-1"
+	// Region is where the function believes to be.
+	Region = "eu-west-1"
+	// AccountID is the account that it believes to be in.
 	AccountID = "000000000000"
 	// MaxPayload bounds an invocation's payload and its answer, in bytes.
 	MaxPayload = 6 << 20
