@@ -259,4 +259,6 @@ func resident(pid int) (int, error) {
 
 func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }
 
-func highest(counts map[string]int) int { return slices.Max(append(slices.Collect(maps.Values(counts)), 0)) }
+func highest(counts map[string]int) int {
+	return slices.Max(append(slices.Collect(maps.Values(counts)), 0))
+}
