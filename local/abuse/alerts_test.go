@@ -71,7 +71,7 @@ var hostile = []func(*alert){
 	func(a *alert) { a.Status = "FIRING" },
 	func(a *alert) { a.Labels["site"] = a.Labels["reporter"] },
 	func(a *alert) { a.Labels["site"] = "../../v2/caches?action=clear" },
-	func(a *alert) { a.Labels["reporter"] = strings.Repeat("\x00\n", 150) },
+	func(a *alert) { a.Labels["reporter"] = strings.Repeat("\x00", 800) },
 	func(a *alert) { a.Labels["accelerator"] = "evil.example\r\n{\"level\":\"ERROR\"}" },
 	func(a *alert) { a.Labels["alertname"] = strings.Repeat("🔥", 100) },
 	func(a *alert) { a.Fingerprint = strings.Repeat("f", 300) },

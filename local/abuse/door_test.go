@@ -20,6 +20,7 @@ import (
 	"github.com/sitefence/sitefence/internal/awsfake"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	_ "github.com/sitefence/sitefence/internal/ingest" // what the binary is made of; see stage
 	"github.com/sitefence/sitefence/internal/leak"
 	"github.com/sitefence/sitefence/local/lambdaruntime"
 )
@@ -90,6 +91,13 @@ func open(t *testing.T) *door {
 // stage makes the function's folder: the binary and its configuration.
 func stage(t *testing.T) string {
 	t.Helper()
+	// Looked at, so that go test runs again when one of them has changed; for
+	// all else that the binary is made of there is the import.
+	for _, source := range []string{"functions/ingest/main.go", "cmd/buildfunctions/build.go", "go.mod"} {
+		if _, err := os.Stat(filepath.Join(root, source)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	dir := t.TempDir()
 	binary, err := os.ReadFile(bootstrap())
 	if err != nil {

@@ -56,7 +56,7 @@ func TestManyHostileAlerts(t *testing.T) {
 		maxLines = 100 + 3
 		// Five values of a stranger, 128 bytes each, which JSON may write as
 		// six times that.
-		maxLine = 6 << 10
+		maxLine = 4 << 10
 	)
 	d := open(t)
 	var alerts []alert

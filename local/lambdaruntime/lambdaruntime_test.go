@@ -166,6 +166,16 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// TestAnswerWithoutEnd: an environment that answers and goes on is killed when
+// the time is up. The answer counts.
+func TestAnswerWithoutEnd(t *testing.T) {
+	f := deploy(t, lambdaruntime.Options{Timeout: time.Second, Concurrency: 1})
+	must(t, f, `{"do":"answer and hang"}`)
+	if must(t, f, `{}`).PID == f.Environments()[0].PID {
+		t.Error("an environment that had not completed an invocation had another")
+	}
+}
+
 func TestStartFails(t *testing.T) {
 	for how, want := range map[string][2]string{
 		"exit":  {lambdaruntime.Exited, "exit status 4"},

@@ -54,6 +54,10 @@ func handle(ctx context.Context, in input) (any, error) {
 		}
 	case "large":
 		return strings.Repeat("x", in.Size), nil
+	case "answer and hang":
+		lc, _ := lambdacontext.FromContext(ctx)
+		_ = call(http.MethodPost, "invocation/"+lc.AwsRequestID+"/response", `{}`)
+		select {}
 	case "break the rules":
 		return breakTheRules(ctx)
 	}
@@ -67,28 +71,31 @@ func handle(ctx context.Context, in input) (any, error) {
 // statuses; the last but one is the invocation's answer.
 func breakTheRules(ctx context.Context) (any, error) {
 	lc, _ := lambdacontext.FromContext(ctx)
-	var got []int
-	call := func(method, path, body string) {
-		req, err := http.NewRequestWithContext(ctx, method,
-			"http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/"+path, strings.NewReader(body))
-		if err != nil {
-			panic(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			panic(err)
-		}
-		_ = resp.Body.Close()
-		got = append(got, resp.StatusCode)
+	got := []int{
+		call(http.MethodGet, "invocation/next", ""),
+		call(http.MethodPost, "invocation/other/response", `"of another"`),
+		call(http.MethodPost, "invocation/other/error", `{}`),
+		call(http.MethodGet, "invocation", ""),
 	}
-	call("GET", "invocation/next", "")
-	call("POST", "invocation/other/response", `"of another"`)
-	call("POST", "invocation/other/error", `{}`)
-	call("GET", "invocation", "")
-	call("POST", "invocation/"+lc.AwsRequestID+"/response", fmt.Sprint(strings.ReplaceAll(fmt.Sprint(got), " ", ",")))
-	call("POST", "invocation/"+lc.AwsRequestID+"/response", `"a second answer"`)
+	mine := "invocation/" + lc.AwsRequestID + "/response"
+	got = append(got, call(http.MethodPost, mine, strings.ReplaceAll(fmt.Sprint(got), " ", ",")))
+	got = append(got, call(http.MethodPost, mine, `"a second answer"`))
 	fmt.Println("statuses:", got)
 	return nil, nil
+}
+
+// call calls the Runtime API behind the runtime's back and returns the status.
+func call(method, path, body string) int {
+	req, err := http.NewRequest(method, "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/"+path, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
 }
 
 func main() {
@@ -97,8 +104,7 @@ func main() {
 		fmt.Println("cannot start")
 		os.Exit(4)
 	case "error":
-		_, _ = http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error",
-			"application/json", strings.NewReader(`{"errorType":"Misconfigured","errorMessage":"no configuration"}`))
+		_ = call(http.MethodPost, "init/error", `{"errorType":"Misconfigured","errorMessage":"no configuration"}`)
 		select {}
 	}
 	lambda.Start(handle)
