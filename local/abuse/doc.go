@@ -4,5 +4,6 @@
 //
 //	go test ./local/abuse -v -figures figures.md
 //
-// also writes the measured figures as a Markdown table.
+// also writes the measured figures as a Markdown table (into this folder,
+// unless the path is absolute).
 package abuse
