@@ -16,13 +16,14 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the table of runs into README.md")
+var update = flag.Bool("update", false, "write the table of runs into docs/safety.md")
 
 const (
 	atOnce    = 2 // runs side by side
 	megabytes = 3000
 	timeLimit = 2 * time.Minute // of one run
-	begin     = "<!-- runs: written by go test -update -->\n"
+	report    = "../../docs/safety.md"
+	begin     = "<!-- runs of the model: written by go test -update -->\n"
 	end       = "<!-- end of runs -->\n"
 )
 
@@ -201,14 +202,14 @@ func property(kind, text string) string {
 // document writes the table, or holds its rows (not the figures, which differ
 // between machines and versions of spin) against the runs.
 func document(t *testing.T, verdicts []verdict) {
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
 	}
 	head, rest, ok := strings.Cut(string(text), begin)
 	table, tail, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatal("README.md: the markers of the table are missing")
+		t.Fatalf("%s: the markers of the table are missing", report)
 	}
 	var b strings.Builder
 	b.WriteString("| Run | Switches | Verdict | States | Depth | Seconds |\n| --- | --- | --- | ---: | ---: | ---: |\n")
@@ -220,7 +221,7 @@ func document(t *testing.T, verdicts []verdict) {
 		}
 		row := fmt.Sprintf("| %s | `%s` | %s |", r.name, strings.TrimSpace(r.flags), says)
 		if !*update && !strings.Contains(table, row) {
-			t.Errorf("README.md has no row %q: run go test ./statemachine/model -update", row)
+			t.Errorf("%s has no row %q: run go test ./statemachine/model -update", report, row)
 		}
 		v := verdicts[i]
 		total += v.took
@@ -228,7 +229,7 @@ func document(t *testing.T, verdicts []verdict) {
 	}
 	fmt.Fprintf(&b, "\n%d runs, %.0f s of search, two at a time.\n", len(runs), total.Seconds())
 	if *update {
-		if err := os.WriteFile("README.md", []byte(head+begin+b.String()+end+tail), 0o644); err != nil {
+		if err := os.WriteFile(report, []byte(head+begin+b.String()+end+tail), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
