@@ -2,21 +2,13 @@ package infinispan_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"log"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,87 +18,123 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/leak"
+	double "github.com/sitefence/sitefence/local/infinispan"
 )
 
 const password = "a-password-of-infinispan"
-
-// impostor is a server that counts the requests that reach it: none may, since
-// each would carry the password.
-type impostor struct {
-	*httptest.Server
-	requests atomic.Int64
-}
-
-func (i *impostor) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	i.requests.Add(1)
-	_, _ = fmt.Fprint(w, `{"local_site":"site-a","sites_view":["site-a"]}`)
-}
-
-// certificate makes a self-signed certificate.
-func certificate(t *testing.T, host net.IP, until time.Time) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: until.Add(-24 * time.Hour), NotAfter: until, IPAddresses: []net.IP{host}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 func pemOf(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// TestImpostors: whoever cannot prove to be the site gets no credentials.
-func TestImpostors(t *testing.T) {
-	here, tomorrow := net.IPv4(127, 0, 0, 1), time.Now().Add(24*time.Hour)
-	ours := certificate(t, here, tomorrow)
-	expired := certificate(t, here, time.Now().Add(-time.Hour))
-	elsewhere := certificate(t, net.IPv4(192, 0, 2, 1), tomorrow)
-	tests := map[string]struct {
-		serves *tls.Certificate // nil: plain HTTP
-		trusts tls.Certificate
-	}{
-		"another CA":      {ptr(certificate(t, here, tomorrow)), ours},
-		"expired":         {&expired, expired},
-		"wrong host name": {&elsewhere, elsewhere},
-		"plain HTTP":      {nil, ours},
+// guises are those that a client must not believe, and how it ends.
+var guises = map[double.Guise]string{
+	double.AnotherCA:    "Misconfigured untrusted-certificate",
+	double.WrongHost:    "Misconfigured untrusted-certificate",
+	double.Expired:      "Misconfigured untrusted-certificate",
+	double.NotYetValid:  "Misconfigured untrusted-certificate",
+	double.NotForServer: "Misconfigured untrusted-certificate",
+	double.PlainHTTP:    "Misconfigured untrusted-certificate",
+	double.OldTLS:       "Transient reporter-unreachable", // an old node of a rolling upgrade, or a box in between
+}
+
+func impostor(t *testing.T, guise double.Guise) *double.Impostor {
+	t.Helper()
+	i, err := double.NewImpostor(guise, "site-a")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			i := &impostor{}
-			i.Server = httptest.NewUnstartedServer(i)
-			i.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
-			if tc.serves != nil {
-				i.TLS = &tls.Config{Certificates: []tls.Certificate{*tc.serves}}
-				i.StartTLS()
-			} else {
-				i.Start()
-			}
-			defer i.Close()
-			url := "https" + strings.TrimPrefix(strings.TrimPrefix(i.URL, "https"), "http")
-			client, err := infinispan.New("site-a", config.Infinispan{URL: url, User: "u", CA: pemOf(tc.trusts.Certificate[0])}, fixed(password))
+	t.Cleanup(i.Close)
+	return i
+}
+
+// TestImpostors: whoever cannot prove to be the site gets no credentials, and no
+// request at all, whatever the call.
+func TestImpostors(t *testing.T) {
+	for guise, want := range guises {
+		t.Run(string(guise), func(t *testing.T) {
+			i := impostor(t, guise)
+			client, err := infinispan.New("site-a", config.Infinispan{URL: i.URL, User: "u", CA: string(i.CA)}, fixed(password))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = client.Sees(t.Context())
-			if _, ok := errors.AsType[*contract.Misconfigured](err); !ok || contract.ReasonOf(err) != contract.UntrustedCert {
-				t.Errorf("got %v, want Misconfigured untrusted-certificate", err)
+			for _, what := range []double.Kind{double.ContainerView, double.BackupStatus, double.TakeOffline} {
+				err := ask(t, client, what, false)
+				if kind(err) != want {
+					t.Errorf("%s: got %v, want %s", what, err, want)
+				}
+				leak.Check(t, fmt.Sprint(err), password)
 			}
-			if n := i.requests.Load(); n != 0 {
-				t.Errorf("%d requests with credentials reached the impostor", n)
+			if i.Requests() != 0 {
+				t.Errorf("%d requests reached the impostor", i.Requests())
 			}
-			leak.Check(t, fmt.Sprint(err), password)
+			if i.Sent() == "" {
+				t.Error("nothing reached the impostor, so nothing is shown")
+			}
+			leak.Check(t, i.Sent(), password)
 		})
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
+// TestBelieved: the genuine server is believed, and with insecureSkipVerify any
+// other too: what the impostors note is what they are sent.
+func TestBelieved(t *testing.T) {
+	for guise, skip := range map[double.Guise]bool{double.Genuine: false, double.AnotherCA: true, double.WrongHost: true, double.Expired: true} {
+		i := impostor(t, guise)
+		cfg := config.Infinispan{URL: i.URL, User: "u", CA: string(i.CA), InsecureSkipVerify: skip}
+		if skip {
+			cfg.CA = "" // configuration takes one or the other
+		}
+		client, err := infinispan.New("site-a", cfg, fixed(password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.TakeOffline(t.Context(), "site-b"); err != nil || i.Requests() != 2 {
+			t.Errorf("%s: got %v after %d requests, want success after 2", guise, err, i.Requests())
+		}
+		if len(leak.Find(i.Sent(), password)) == 0 {
+			t.Errorf("%s: the password was not noted: %q", guise, i.Sent())
+		}
+	}
+	// It skips who the server is, not how it speaks.
+	i := impostor(t, double.OldTLS)
+	client, err := infinispan.New("site-a", config.Infinispan{URL: i.URL, User: "u", InsecureSkipVerify: true}, fixed(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t, client, double.ContainerView, false); kind(err) != guises[double.OldTLS] || i.Requests() != 0 {
+		t.Errorf("TLS 1.1 unverified: got %v after %d requests, want none", err, i.Requests())
+	}
+}
+
+// TestNoProxy: a proxy of the environment is not used. Go reads those variables
+// once in a process and never for loopback, so a process of its own asks for a
+// name that only the proxy could find.
+func TestNoProxy(t *testing.T) {
+	const asked = "SITEFENCE_TEST_PROXIED"
+	if os.Getenv(asked) != "" {
+		client, err := infinispan.New("site-a", config.Infinispan{URL: "https://site-a.invalid:11222", User: "u", InsecureSkipVerify: true}, fixed(password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ask(t, client, double.ContainerView, false); kind(err) != "Transient reporter-unreachable" {
+			t.Errorf("got %v, want reporter-unreachable", err)
+		}
+		// The same process does use it where it should: the variables are right.
+		_, _ = http.Get("https://elsewhere.invalid/") //nolint:bodyclose // it fails
+		return
+	}
+	proxy := impostor(t, double.PlainHTTP)
+	address := "http://" + strings.TrimPrefix(proxy.URL, "https://")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoProxy$", "-test.count=1")
+	cmd.Env = append(os.Environ(), asked+"=1", "HTTPS_PROXY="+address, "https_proxy="+address, "HTTP_PROXY="+address, "NO_PROXY=", "no_proxy=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if sent := proxy.Sent(); strings.Contains(sent, "site-a.invalid") || !strings.Contains(sent, "elsewhere.invalid") {
+		t.Errorf("the proxy was sent %q, want the other request alone", sent)
+	}
+}
 
 // site starts a TLS server that is trusted.
 func site(t *testing.T, h http.HandlerFunc) (*infinispan.Client, *httptest.Server) {
@@ -122,18 +150,16 @@ func site(t *testing.T, h http.HandlerFunc) (*infinispan.Client, *httptest.Serve
 
 // TestRedirect: the password goes nowhere but to the configured address.
 func TestRedirect(t *testing.T) {
-	other := &impostor{}
-	other.Server = httptest.NewServer(other)
-	defer other.Close()
-	for _, target := range []string{other.URL, "/elsewhere"} {
+	other := impostor(t, double.PlainHTTP)
+	for _, target := range []string{"http://" + strings.TrimPrefix(other.URL, "https://"), other.URL, "/elsewhere"} {
 		var calls atomic.Int64
 		client, _ := site(t, func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
 			http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 		})
 		_, err := client.Sees(t.Context())
-		if _, ok := errors.AsType[*contract.Transient](err); !ok || calls.Load() != 1 || other.requests.Load() != 0 {
-			t.Errorf("%s: got %v after %d calls and %d elsewhere, want Transient after 1 and none", target, err, calls.Load(), other.requests.Load())
+		if _, ok := errors.AsType[*contract.Transient](err); !ok || calls.Load() != 1 || other.Sent() != "" {
+			t.Errorf("%s: got %v after %d calls and %q elsewhere, want Transient after 1 and nothing", target, err, calls.Load(), other.Sent())
 		}
 	}
 }

@@ -21,8 +21,11 @@ type authority struct {
 	pem  []byte
 }
 
-// identity is a server's certificate and key, PEM each.
-type identity struct{ cert, key []byte }
+// identity is a server's certificate and key, PEM each, and the key itself.
+type identity struct {
+	cert, key []byte
+	private   *ecdsa.PrivateKey
+}
 
 const certLife = 7 * 24 * time.Hour
 
@@ -51,8 +54,9 @@ func newAuthority(name string) (*authority, error) {
 	return &authority{key: key, cert: cert, pem: encode("CERTIFICATE", der)}, nil
 }
 
-// issue makes a server certificate for 127.0.0.1 and localhost.
-func (a *authority) issue(name string) (identity, error) {
+// issue makes a server certificate for 127.0.0.1 and localhost; spoil may change
+// what is signed.
+func (a *authority) issue(name string, spoil ...func(*x509.Certificate)) (identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return identity{}, fmt.Errorf("making the key of %s: %w", name, err)
@@ -71,6 +75,9 @@ func (a *authority) issue(name string) (identity, error) {
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
 		DNSNames:     []string{"localhost"},
 	}
+	for _, change := range spoil {
+		change(template)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
 		return identity{}, fmt.Errorf("making the certificate of %s: %w", name, err)
@@ -79,7 +86,7 @@ func (a *authority) issue(name string) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("encoding the key of %s: %w", name, err)
 	}
-	return identity{cert: encode("CERTIFICATE", der), key: encode("PRIVATE KEY", private)}, nil
+	return identity{cert: encode("CERTIFICATE", der), key: encode("PRIVATE KEY", private), private: key}, nil
 }
 
 func encode(kind string, der []byte) []byte {

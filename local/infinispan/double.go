@@ -2,6 +2,7 @@ package infinispan
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type Double struct {
 	*operator
 	opt  Options
 	wait sync.WaitGroup // servers and the calls they serve
+	keys []*ecdsa.PrivateKey
 
 	mu     sync.Mutex // never held while waiting
 	sites  map[string]*doubleSite
@@ -66,7 +68,7 @@ func NewDouble(opt Options) (*Double, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Double{opt: opt, sites: map[string]*doubleSite{}, cut: map[link]bool{}}
+	d := &Double{opt: opt, sites: map[string]*doubleSite{}, cut: map[link]bool{}, keys: []*ecdsa.PrivateKey{ca.key}}
 	var sites []Site
 	for _, name := range opt.Sites {
 		s, err := d.newSite(name, ca)
@@ -94,6 +96,7 @@ func (d *Double) newSite(name string, ca *authority) (*doubleSite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate of %s back: %w", name, err)
 	}
+	d.keys = append(d.keys, id.private)
 	l, err := listen()
 	if err != nil {
 		return nil, err
@@ -116,6 +119,10 @@ func (d *Double) serve(s *doubleSite, l net.Listener) {
 	s.server = server
 	d.wait.Go(func() { _ = server.ServeTLS(l, "", "") })
 }
+
+// Keys are the private keys of the authority and of the sites, for tests that
+// look for them where they must not be.
+func (d *Double) Keys() []*ecdsa.PrivateKey { return slices.Clone(d.keys) }
 
 // SetCredentials gives the administrator of a site another password, as a
 // rotation would. Site and the World methods know it from now on.
