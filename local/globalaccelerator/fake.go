@@ -11,8 +11,8 @@
 // in the history, so a test can assert what was true after each of them.
 //
 // What it is not: it checks no signatures (only the scope of the credential),
-// it has no IAM, no custom routing, no cross-account attachments and no BYOIP,
-// and it moves no traffic.
+// it has no IAM of its own (Options.Authorize can ask another's), no custom
+// routing, no cross-account attachments and no BYOIP, and it moves no traffic.
 package globalaccelerator
 
 import (
@@ -46,6 +46,11 @@ type Options struct {
 	// means it does. MarkGone is asked as well. It may be called concurrently,
 	// never while the fake holds a lock. Elastic IPs always resolve.
 	Resolve func(endpointID string) bool
+	// Authorize says whether the owner of an access key may call an operation on
+	// a resource (the ARN that IAM checks, or "*"): the refusal is the text of an
+	// AccessDeniedException, "" allows. Nil allows everything. It may be called
+	// concurrently, never while the fake holds a lock.
+	Authorize func(accessKey string, op Operation, resource string) (refusal string)
 	// NewEndpointHealth is the state of endpoints added through the API;
 	// INITIAL if empty.
 	NewEndpointHealth Health

@@ -67,35 +67,55 @@ func (f *Fake) accept(r *http.Request) (Operation, operation, call, *denial) {
 	if got := r.Header.Get("Content-Type"); got != contentType {
 		return Operation(name), op, nil, refuse(SerializationException, "content type %q, want %s", got, contentType)
 	}
-	if refusal := checkScope(r.Header.Get("Authorization")); refusal != nil {
+	key, refusal := checkScope(r.Header.Get("Authorization"))
+	if refusal != nil {
 		return Operation(name), op, nil, refusal
 	}
 	c, refusal := op.decode(body)
+	if refusal == nil {
+		refusal = f.authorize(key, Operation(name), c.target())
+	}
 	if refusal == nil {
 		refusal = c.check()
 	}
 	return Operation(name), op, c, refusal
 }
 
+// authorize asks for the permission on what the call is about: the accelerator,
+// the listener or the endpoint group, as the Service Authorization Reference
+// gives each operation's resource type.
+func (f *Fake) authorize(key string, op Operation, target string) *denial {
+	if f.opts.Authorize == nil {
+		return nil
+	}
+	if target == "" {
+		target = "*"
+	}
+	if text := f.opts.Authorize(key, op, target); text != "" {
+		return refuse(AccessDeniedException, "%s", text)
+	}
+	return nil
+}
+
 // checkScope refuses a request that was signed for another Region or service,
-// as AWS does. The signature itself is not checked: any credential will do.
-func checkScope(authorization string) *denial {
+// as AWS does, and returns the access key. The signature itself is not checked.
+func checkScope(authorization string) (accessKey string, _ *denial) {
 	if authorization == "" {
-		return refuse(MissingAuthenticationToken, "Missing Authentication Token")
+		return "", refuse(MissingAuthenticationToken, "Missing Authentication Token")
 	}
 	_, rest, ok := strings.Cut(authorization, "AWS4-HMAC-SHA256 Credential=")
 	credential, _, _ := strings.Cut(rest, ",")
 	parts := strings.Split(strings.TrimSpace(credential), "/")
 	if !ok || len(parts) != 5 || parts[4] != "aws4_request" {
-		return refuse(InvalidSignatureException, "Authorization is not AWS4-HMAC-SHA256 with a credential scope")
+		return "", refuse(InvalidSignatureException, "Authorization is not AWS4-HMAC-SHA256 with a credential scope")
 	}
 	if parts[2] != ControlPlaneRegion {
-		return refuse(InvalidSignatureException, "Credential should be scoped to a valid region, not '%s'.", parts[2])
+		return "", refuse(InvalidSignatureException, "Credential should be scoped to a valid region, not '%s'.", parts[2])
 	}
 	if parts[3] != "globalaccelerator" {
-		return refuse(InvalidSignatureException, "Credential should be scoped to correct service: 'globalaccelerator'.")
+		return "", refuse(InvalidSignatureException, "Credential should be scoped to correct service: 'globalaccelerator'.")
 	}
-	return nil
+	return parts[0], nil
 }
 
 // do runs a call: atomically, and for a write with an entry in the history.

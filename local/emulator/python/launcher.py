@@ -14,6 +14,8 @@ import sys
 import weakref
 from importlib.metadata import version
 
+import authority
+
 WANTED = "1.5.33"
 
 
@@ -60,6 +62,9 @@ def identified(app, identity, stop):
         if scope["type"] == "http" and scope["path"] == "/_sitefence/identity":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": identity.encode()})
+            return
+        if scope["type"] == "http" and scope["path"] == authority.PATH:
+            await authority.answer(scope, send)
             return
         await app(scope, receive, send)
 
