@@ -12,10 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sitefence/sitefence/internal/leak"
 	"github.com/sitefence/sitefence/local/demo"
 	"github.com/sitefence/sitefence/local/infinispan"
 	"github.com/sitefence/sitefence/local/stack"
 )
+
+// secrets of the demo, which even it does not show: people paste what it prints.
+var secrets = []string{stack.WebhookPassword, "admin-secret", "viewer-secret"}
 
 // screen collects what the demo prints and tells when a text was seen.
 type screen struct {
@@ -93,6 +97,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the story does not tell %q:\n%s", want, out.String())
 		}
 	}
+	leak.Check(t, out.String(), secrets...)
 	if lines := strings.Count(out.String(), "\n"); lines > 60 {
 		t.Errorf("%d lines do not fit on a screen", lines)
 	}
@@ -115,6 +120,7 @@ func TestKeep(t *testing.T) {
 			t.Errorf("it does not say how to use %s", want)
 		}
 	}
+	leak.Check(t, out.String(), secrets...)
 	if left := children(t); left != "" {
 		t.Errorf("still running:\n%s", left)
 	}

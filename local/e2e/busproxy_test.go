@@ -2,18 +2,23 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
 // busProxy stands between the functions and the emulator's EventBridge and can
-// fail single entries of a PutEvents, which the emulator never does.
+// fail single entries of a PutEvents, which the emulator never does. A call that
+// no fault touches passes as it was signed, so that the emulator checks the
+// signature and the role behind it.
 var busProxy proxy
 
 type proxy struct {
@@ -65,6 +70,42 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the proxy wants a PutEvents", http.StatusBadRequest)
 		return
 	}
+	failing := make([]bool, len(in.Entries))
+	for i, entry := range in.Entries {
+		failing[i] = p.failing(entry)
+	}
+	if !slices.Contains(failing, true) {
+		err = p.pass(w, r, body)
+	} else {
+		err = p.split(w, r, in.Entries, failing)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}
+}
+
+// pass hands a call on as it is, to the host that it was signed for.
+func (p *proxy) pass(w http.ResponseWriter, r *http.Request, body []byte) error {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, p.target.Load().(string), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header, req.Host = r.Header.Clone(), r.Host
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // the body is copied below
+	maps.Copy(w.Header(), resp.Header)
+	w.WriteHeader(resp.StatusCode)
+	_, err = io.Copy(w, resp.Body)
+	return err
+}
+
+// split answers a call in which some entries fail. Those that do not are put
+// one by one with the emulator's own key: without the others the signature does
+// not hold.
+func (p *proxy) split(w http.ResponseWriter, r *http.Request, entries []json.RawMessage, failing []bool) error {
 	type result struct {
 		EventID      string `json:"EventId,omitempty"`
 		ErrorCode    string `json:",omitempty"`
@@ -74,43 +115,34 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 		FailedEntryCount int
 		Entries          []result
 	}{}
-	for _, entry := range in.Entries {
-		if p.failing(entry) {
+	for i, entry := range entries {
+		if failing[i] {
 			out.FailedEntryCount++
 			out.Entries = append(out.Entries, result{ErrorCode: "InternalFailure", ErrorMessage: "failed by the test"})
 			continue
 		}
-		one, err := p.forward(r, entry)
+		one, err := p.put(r.Context(), entry)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
+			return err
 		}
 		out.Entries = append(out.Entries, result{EventID: one})
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_ = json.NewEncoder(w).Encode(out)
+	return json.NewEncoder(w).Encode(out)
 }
 
-// forward puts one entry on the real bus.
-func (p *proxy) forward(r *http.Request, entry json.RawMessage) (string, error) {
+// put puts one entry on the bus and returns its id.
+func (p *proxy) put(ctx context.Context, entry json.RawMessage) (string, error) {
 	body, err := json.Marshal(map[string]any{"Entries": []json.RawMessage{entry}})
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, p.target.Load().(string), bytes.NewReader(body))
-	if err != nil {
+	var out struct{ Entries []struct{ EventId string } } //nolint:revive // AWS's spelling
+	if err := read(ctx, "events", "AWSEvents.PutEvents", string(body), &out); err != nil {
 		return "", err
 	}
-	req.Header = r.Header.Clone()
-	req.Header.Del("Content-Length")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close() //nolint:errcheck // the body is decoded below
-	var out struct{ Entries []struct{ EventId string } }
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || len(out.Entries) != 1 {
-		return "", fmt.Errorf("the emulator answered %s to PutEvents: %w", resp.Status, err)
+	if len(out.Entries) != 1 {
+		return "", fmt.Errorf("the emulator answered for %d entries, want 1", len(out.Entries))
 	}
 	return out.Entries[0].EventId, nil
 }

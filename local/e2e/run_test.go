@@ -70,11 +70,10 @@ func (s *scene) request(method string, body []byte, change func(*http.Request)) 
 	}
 	resp, err := http.DefaultClient.Do(req)
 	s.must(err)
-	var answer bytes.Buffer
-	_, err = answer.ReadFrom(resp.Body)
+	answer, err := answerText(resp)
 	s.must(err)
 	s.must(resp.Body.Close())
-	leak.Check(s.t, answer.String(), secrets...)
+	leak.Check(s.t, answer, secrets...)
 	return resp
 }
 
@@ -82,7 +81,7 @@ func (s *scene) request(method string, body []byte, change func(*http.Request)) 
 func (s *scene) post(alerts ...alert) {
 	s.t.Helper()
 	if resp := s.request(http.MethodPost, webhook(alerts...), nil); resp.StatusCode != http.StatusNoContent {
-		text, err := logText(s.ctx, "-ingest-")
+		text, err := logText(s.ctx, "-ingest-", 0)
 		s.t.Fatalf("ingest answered %s, want 204; its log (%v): %s", resp.Status, err, text)
 	}
 }

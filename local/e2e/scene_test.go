@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ga "github.com/sitefence/sitefence/local/globalaccelerator"
 	"github.com/sitefence/sitefence/local/infinispan"
@@ -21,6 +22,7 @@ type scene struct {
 	guards  map[string]bool    // executions from before
 	fences  map[string]bool
 	history int
+	began   time.Time
 	balance map[string]string // extra load balancers, site by ARN
 }
 
@@ -38,7 +40,7 @@ func enter(t *testing.T, name string) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
-	s := &scene{t: t, ctx: ctx, d: deployed.Deployment(name), world: doubles[name], balance: map[string]string{}}
+	s := &scene{t: t, ctx: ctx, d: deployed.Deployment(name), world: doubles[name], balance: map[string]string{}, began: time.Now()}
 	s.reset()
 	s.guards, s.fences = s.existing(s.d.Guard), s.existing(s.d.Fence)
 	s.history = len(deployed.Accelerator.History())

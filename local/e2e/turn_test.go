@@ -61,12 +61,14 @@ func TestNameTakenByRunning(t *testing.T) {
 	s.want(e, "FenceStarted", "split")
 }
 
-// machine creates a machine for one test.
+// machine creates a machine for one test, with the guard's role.
 func (s *scene) machine(name, definition string) string {
 	s.t.Helper()
+	guard, err := deployed.States().DescribeStateMachine(s.ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &s.d.Guard})
+	s.must(err)
 	name = fmt.Sprintf("%s-%d", name, balancers.Add(1))
 	out, err := deployed.States().CreateStateMachine(s.ctx, &sfn.CreateStateMachineInput{Name: &name,
-		Definition: &definition, RoleArn: aws.String("arn:aws:iam::000000000000:role/test")})
+		Definition: &definition, RoleArn: guard.RoleArn})
 	s.must(err)
 	s.t.Cleanup(func() {
 		_, err := deployed.States().DeleteStateMachine(s.ctx, &sfn.DeleteStateMachineInput{StateMachineArn: out.StateMachineArn})

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -98,6 +99,9 @@ func (s *Stack) cdk(ctx context.Context, dir, command string, args ...string) (s
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
+	if logErr := os.WriteFile(filepath.Join(s.Dir, "cdk-"+command+".log"), out, 0o600); logErr != nil {
+		err = errors.Join(err, logErr)
+	}
 	if err != nil {
 		return string(out), fmt.Errorf("running cdk %s: %w\n%s", command, err, tail(string(out), 60))
 	}

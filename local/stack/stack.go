@@ -44,7 +44,8 @@ type Options struct {
 	Deployments []Spec
 	// WaitScale multiplies every wait of the state machines; zero means 1.
 	WaitScale float64
-	// EnforceIAM lets the emulator check the functions' roles.
+	// EnforceIAM lets the emulator check the functions' roles, also for the calls
+	// of the fake Global Accelerator.
 	EnforceIAM bool
 	// Env is added to the functions' environment, as "NAME=value".
 	Env []string
@@ -118,7 +119,11 @@ func Start(ctx context.Context, opt Options) (_ *Stack, err error) {
 }
 
 func (s *Stack) startAWS(ctx context.Context, opt Options) error {
-	s.Accelerator = ga.New(ga.Options{Account: emulator.AccountID, Resolve: s.resolve})
+	options := ga.Options{Account: emulator.AccountID, Resolve: s.resolve}
+	if opt.EnforceIAM {
+		options.Authorize = s.authorize
+	}
+	s.Accelerator = ga.New(options)
 	if err := s.Accelerator.Start(); err != nil {
 		return fmt.Errorf("starting the fake Global Accelerator: %w", err)
 	}

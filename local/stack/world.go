@@ -94,6 +94,17 @@ func (s *Stack) resolve(endpoint string) bool {
 	return err == nil && len(out.LoadBalancers) == 1
 }
 
+// authorize is what the fake accelerator asks: may the caller do this? The
+// emulator has no Global Accelerator, but it knows whose key it is and evaluates
+// the policy of the role as deployed.
+func (s *Stack) authorize(accessKey string, op ga.Operation, resource string) string {
+	refusal, err := s.Emulator.Authorize(context.Background(), accessKey, "globalaccelerator:"+string(op), resource)
+	if err != nil {
+		return err.Error()
+	}
+	return refusal
+}
+
 func (s *Stack) createSecret(ctx context.Context, name, value string) error {
 	_, err := secretsmanager.NewFromConfig(s.AWS).CreateSecret(ctx,
 		&secretsmanager.CreateSecretInput{Name: &name, SecretString: &value})
