@@ -4,7 +4,7 @@ A mend makes the emulator behave as AWS is documented to; it never makes it
 friendlier than AWS, and where it was friendlier a mend takes that away. Each is applied once, before the server starts.
 """
 
-from . import functions, language, names, redrive, rules
+from . import functions, language, limits, names, redrive, rules
 
 ALL = {
     "execution-names": names.apply,
@@ -20,5 +20,6 @@ ALL = {
     "choice-boolean": language.apply_boolean,
     "jsonata-version": language.apply_version,
     "max-delay": language.apply_max_delay,
+    "data-limits": limits.apply,
     "redrive": redrive.apply,
 }
