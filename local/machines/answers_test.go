@@ -46,9 +46,11 @@ func TestFenceNonsense(t *testing.T) {
 func TestFenceAbsentFields(t *testing.T) {
 	t.Parallel()
 	for name, bend := range map[string]func(o object) object{
-		"no record":  func(o object) object { return o.with("record", nil) },
-		"no present": func(o object) object { return o.with("present", nil) },
-		"no version": func(o object) object { return o.with("version", nil) },
+		"no record":   func(o object) object { return o.with("record", nil) },
+		"no evidence": func(o object) object { return o.with("evidence", nil) },
+		"no reason":   func(o object) object { return o.with("reason", nil) },
+		"no present":  func(o object) object { return o.with("present", nil) },
+		"no version":  func(o object) object { return o.with("version", nil) },
 		"fields of a later release": func(o object) object {
 			return o.with("later", object{"x": []int{1}}).with("record", []object{endpoint(0).with("later", true)})
 		},

@@ -311,7 +311,7 @@ func TestGuardNonsense(t *testing.T) {
 			s.wantOnly(fences)
 		})
 	}
-	for _, field := range []string{"record", "present", "checkedAt"} {
+	for _, field := range []string{"reason", "evidence", "record", "present", "checkedAt"} {
 		t.Run("no "+field, func(t *testing.T) {
 			s := newScene(t)
 			s.set(check, answer(s.decided("fence", "split").with(field, nil)))
