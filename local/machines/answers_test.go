@@ -104,3 +104,26 @@ func TestUpdateAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestOfflineNonsense: only a proof ends a fence well.
+func TestOfflineNonsense(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]order{
+		"null": answer(nil), "a text": answer("offline"), "an empty object": answer(object{}),
+		"mixed": answer(object{"version": "1", "backup": "mixed", "caches": []string{}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.set(check, s.split())
+			s.set(update, updated)
+			s.unproven = true
+			s.set(offline, append(times(5, o), taken)...)
+			e := s.run(s.fence(fewer("TakeOffline")), "fence-7", s.fenceInput())
+			s.wantEnd(e, "Fenced", "Fenced")
+			s.wantCalls("check update offline*6")
+			if !has(e.Steps, "StillTrying") {
+				t.Errorf("nobody was told: %v", e.Steps)
+			}
+		})
+	}
+}
