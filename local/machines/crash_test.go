@@ -148,6 +148,10 @@ func TestFenceSurvivesADeath(t *testing.T) {
 		e := s.run(s.fence(d.meet("CheckHealth", check), d.meet("UpdateAccelerator", update), d.meet("TakeOffline", offline)), "fence-7", s.fenceInput())
 		s.wantEnd(e, "Fenced", "Fenced")
 		s.wantFunctions("check update offline")
+		// The first call may have written before it died.
+		if calls := s.payloads(update); calls[0].Repeated || !calls[len(calls)-1].Repeated {
+			t.Errorf("repeated is %v, then %v; want false, true", calls[0].Repeated, calls[len(calls)-1].Repeated)
+		}
 	})
 }
 
