@@ -246,6 +246,7 @@ func TestGuardRechecks(t *testing.T) {
 		"visible, other time zones":   {"site-visible", func(o object) object { return o.with("receivedAt", "2026-11-23T12:09:30+02:00") }, "Ignored"},
 		"unreachable":                 {"reporter-unreachable", nil, "Undecided"},
 		"visible, no startsAt":        {"site-visible", func(o object) object { return o.with("alert", alert(nil)) }, "Undecided"},
+		"visible, startsAt is null":   {"site-visible", func(o object) object { return o.with("alert", json.RawMessage(`{"startsAt":null}`)) }, "Undecided"},
 		"visible, startsAt is zero":   {"site-visible", func(o object) object { return o.with("alert", alert("0001-01-01T00:00:00Z")) }, "Undecided"},
 		"visible, no alert":           {"site-visible", func(o object) object { return o.with("alert", nil) }, "Undecided"},
 		"visible, alert is null":      {"site-visible", func(o object) object { return o.with("alert", json.RawMessage(`null`)) }, "Undecided"},
