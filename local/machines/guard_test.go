@@ -331,3 +331,15 @@ func TestGuardNonsense(t *testing.T) {
 		})
 	}
 }
+
+// TestNumbersUsedUp: there is no number after the last. The guard says so
+// itself; a fence of ten digits would only be refused by its machine.
+func TestNumbersUsedUp(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences := s.machine(passes)
+	s.finished(fences, "fence-999999999")
+	e := s.run(s.guard(fences), "", s.event())
+	s.wantEnd(e, "NumbersUsedUp", "NumbersUsedUp")
+	s.wantOnly(fences, "fence-999999999")
+}
