@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sitefence/sitefence/internal/contract"
 )
@@ -85,5 +87,36 @@ func TestValidate(t *testing.T) {
 	act := contract.ActInput{Event: good, Execution: "by-hand"}
 	if err := act.Validate(); err == nil || !strings.Contains(err.Error(), "execution: got") {
 		t.Errorf("got %v, want an error that names the execution", err)
+	}
+}
+
+// TestOneLine: whatever is in an error, its text is one line that can be shown,
+// of a bounded length; who built it does not matter.
+func TestOneLine(t *testing.T) {
+	for name, text := range map[string]string{
+		"short": "as it is: ä…", "lines": "one\ntwo", "escapes": "\x1b[2J\x00\r\u0085", "no UTF-8": "\xff\xfe",
+		"long": strings.Repeat("x", 1<<20), "long characters": "x" + strings.Repeat("🙂", 1<<18),
+		"long controls": strings.Repeat("\x00", 1<<20), "long lines": strings.Repeat("\n", 1<<20), "long, no UTF-8": strings.Repeat("\xf0", 1<<20),
+		"as long as can be": strings.Repeat("y", contract.MaxText),
+	} {
+		inner := errors.New(text)
+		for _, err := range []error{
+			contract.TransientF(contract.Unavailable, "%s", text), contract.RefusedF(contract.WouldGoDark, "%s", text),
+			contract.MisconfiguredF(contract.BadInput, "%s", text), contract.Edge(inner),
+			contract.Edge(fmt.Errorf("%w: %w", inner, contract.RefusedF(contract.WouldGoDark, "no"))),
+			contract.Edge(errors.Join(inner, contract.MisconfiguredF(contract.BadInput, "no"))),
+			contract.Edge(errors.Join(contract.TransientF(contract.Unavailable, "%s", text), inner)),
+		} {
+			_, got, _ := strings.Cut(err.Error(), ": ")
+			if len(got) > contract.MaxText || !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
+				t.Errorf("%s: a text of %d bytes: %.80q", name, len(got), got)
+			}
+			if strings.HasPrefix(name, "long") && (len(got) < contract.MaxText-8 || !strings.HasSuffix(got, "…")) {
+				t.Errorf("%s: a text of %d bytes that ends in %q", name, len(got), got[len(got)-4:])
+			}
+		}
+	}
+	if got := contract.Edge(errors.New("one\ntwo")).Error(); got != "unavailable: one; two" {
+		t.Errorf("got %q", got)
 	}
 }

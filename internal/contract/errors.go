@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The three errors below are the whole failure vocabulary of the functions.
@@ -37,19 +39,48 @@ func (e *Misconfigured) Error() string { return string(e.Reason) + ": " + e.Text
 // ErrorTypes are the names Step Functions may see from the functions' code.
 var ErrorTypes = []string{"Transient", "Refused", "Misconfigured"}
 
-// TransientF builds a Transient with a formatted text.
+// MaxText bounds the text of an error, in bytes: parts of it come from answers of
+// others. A log line, a Lambda error and a Step Functions cause all hold that
+// much (the cause, the narrowest, 32768 characters; API reference, SendTaskFailure).
+const MaxText = 4096
+
+// TransientF builds a Transient with a formatted text of one line, at most
+// MaxText long.
 func TransientF(r Reason, format string, args ...any) error {
-	return &Transient{r, fmt.Sprintf(format, args...)}
+	return &Transient{r, line(fmt.Sprintf(format, args...))}
 }
 
-// RefusedF builds a Refused with a formatted text.
+// RefusedF is TransientF for Refused.
 func RefusedF(r Reason, format string, args ...any) error {
-	return &Refused{r, fmt.Sprintf(format, args...)}
+	return &Refused{r, line(fmt.Sprintf(format, args...))}
 }
 
-// MisconfiguredF builds a Misconfigured with a formatted text.
+// MisconfiguredF is TransientF for Misconfigured.
 func MisconfiguredF(r Reason, format string, args ...any) error {
-	return &Misconfigured{r, fmt.Sprintf(format, args...)}
+	return &Misconfigured{r, line(fmt.Sprintf(format, args...))}
+}
+
+const cutMark = " …"
+
+// line makes one line of a text, without what could garble a terminal, and cuts
+// it to MaxText.
+func line(s string) string {
+	s = s[:min(len(s), MaxText+1)]        // nothing below makes it shorter
+	s = strings.ReplaceAll(s, "\n", "; ") // errors.Join puts one between its errors
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+	if len(s) <= MaxText {
+		return s
+	}
+	end := MaxText - len(cutMark)
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + cutMark
 }
 
 // Edge turns what a handler's inside returned into exactly one of the three
@@ -70,7 +101,7 @@ func Edge(err error) error {
 	if e, ok := errors.AsType[*Transient](err); ok {
 		return &Transient{e.Reason, context(err, e)}
 	}
-	return &Transient{Unavailable, err.Error()}
+	return &Transient{Unavailable, line(err.Error())}
 }
 
 // context keeps the words that were wrapped around the typed error.
@@ -79,7 +110,7 @@ func context(whole, typed error) string {
 	if text == typed.Error() {
 		_, text, _ = strings.Cut(text, ": ")
 	}
-	return text
+	return line(text)
 }
 
 // ReasonOf is the reason code of a typed error, or Unavailable.

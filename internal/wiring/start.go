@@ -63,7 +63,7 @@ func wrongField[In any](raw json.RawMessage, err error) string {
 		// The path holds the contract's embedded Event, which the JSON does not have.
 		path := slices.DeleteFunc(strings.Split(e.Field, "."), func(part string) bool { return part == "Event" })
 		field := cmp.Or(strings.Join(path, "."), "the whole")
-		return field + ": got a " + e.Value + ", want " + e.Type.String()
+		return fmt.Sprintf("%s: got a %.60s, want %s", field, e.Value, e.Type)
 	}
 	// A type that decodes itself, as time.Time does, does not know its field.
 	var fields map[string]json.RawMessage
