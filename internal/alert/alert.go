@@ -5,8 +5,6 @@
 package alert
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,50 +25,6 @@ const Name = "SiteOffline"
 // but a start beyond that would make the outage look young for ever.
 const MaxAhead = 24 * time.Hour
 
-// Webhook is a decoded body; its alerts are not looked at yet.
-type Webhook struct {
-	GroupKey string
-	// Truncated is how many alerts Alertmanager left out (max_alerts).
-	Truncated uint64
-	alerts    []json.RawMessage
-}
-
-// What is wrong with a body as a whole. The texts name no part of the body.
-var (
-	ErrNotJSON    = errors.New("the body is no JSON")
-	ErrNotWebhook = errors.New(`the body is no Alertmanager webhook: want an object with version "4" and a list of alerts`)
-	ErrVersion    = errors.New(`the webhook's version is not supported: want "4"`)
-)
-
-// Decode reads a webhook's body. Its errors are ErrNotJSON, ErrNotWebhook and
-// ErrVersion.
-func Decode(body []byte) (Webhook, error) {
-	if !json.Valid(body) {
-		return Webhook{}, ErrNotJSON
-	}
-	var raw struct {
-		Version         *string           `json:"version"`
-		GroupKey        string            `json:"groupKey"`
-		TruncatedAlerts uint64            `json:"truncatedAlerts"`
-		Alerts          []json.RawMessage `json:"alerts"`
-	}
-	if err := json.Unmarshal(body, &raw); err != nil || raw.Version == nil || raw.Alerts == nil {
-		return Webhook{}, ErrNotWebhook
-	}
-	if *raw.Version != Version {
-		return Webhook{}, ErrVersion
-	}
-	return Webhook{raw.GroupKey, raw.TruncatedAlerts, raw.Alerts}, nil
-}
-
-// one is an alert with what is needed of it; the rest may be of any type.
-type one struct {
-	Status      string            `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	StartsAt    string            `json:"startsAt"`
-	Fingerprint string            `json:"fingerprint"`
-}
-
 // Select makes one event for each (deployment, reporter, site) of the webhook
 // that is firing, in the order in which they first appear; of several alerts
 // about the same the one that began first is kept. Every alert that makes no
@@ -86,11 +40,12 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 		alert one
 	}
 	var kept []candidate
+	// Once: it may be as long as the body, and there may be many alerts.
+	groupKey := cut(w.GroupKey, contract.MaxGroupKey)
 	at := map[key]int{}
 	for i, raw := range w.alerts {
-		var a one
-		if json.Unmarshal(raw, &a) != nil || string(raw) == "null" {
-			// What could be read before the wrong type is not to be trusted.
+		a, ok := read(raw)
+		if !ok {
 			refused = append(refused, refuse(i, one{}, Malformed))
 			continue
 		}
@@ -99,7 +54,7 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 			refused = append(refused, refuse(i, a, reason))
 			continue
 		}
-		event.Alert.GroupKey = cut(w.GroupKey, contract.MaxGroupKey)
+		event.Alert.GroupKey = groupKey
 		c := candidate{i, event, a}
 		k := key{event.Deployment, event.Reporter, event.Site}
 		if n, seen := at[k]; !seen {
@@ -131,17 +86,17 @@ func before(a, b contract.Alert) bool {
 // from the configuration, never from a label.
 func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (contract.Event, Reason) {
 	switch {
-	case a.Status == "resolved":
+	case a.status == "resolved":
 		return contract.Event{}, Resolved
-	case a.Status != "firing":
+	case a.status != "firing":
 		return contract.Event{}, BadStatus
-	case a.Labels["alertname"] != Name:
+	case a.labels.alertname != Name:
 		return contract.Event{}, OtherAlert
 	}
 	event := contract.Event{
-		Version: contract.Version, Accelerator: a.Labels["accelerator"],
-		Reporter: contract.Site(a.Labels["reporter"]), Site: contract.Site(a.Labels["site"]),
-		Alert: contract.Alert{Fingerprint: a.Fingerprint}, ReceivedAt: stamp(receivedAt),
+		Version: contract.Version, Accelerator: a.labels.accelerator,
+		Reporter: contract.Site(a.labels.reporter), Site: contract.Site(a.labels.site),
+		Alert: contract.Alert{Fingerprint: a.fingerprint}, ReceivedAt: stamp(receivedAt),
 	}
 	// The stack's names are unique over its deployments, so the first is the only.
 	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool {
@@ -158,10 +113,10 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 	if reason := judgeSites(event, d.Sites); reason != "" {
 		return contract.Event{}, reason
 	}
-	if !contract.ValidFingerprint(a.Fingerprint) {
+	if !contract.ValidFingerprint(a.fingerprint) {
 		return contract.Event{}, BadFingerprint
 	}
-	startsAt, err := time.Parse(time.RFC3339Nano, a.StartsAt)
+	startsAt, err := time.Parse(time.RFC3339Nano, a.startsAt)
 	// Go's zero time is how Alertmanager writes "no time".
 	if err != nil || startsAt.Before(time.Unix(0, 0)) || startsAt.After(receivedAt.Add(MaxAhead)) {
 		return contract.Event{}, BadStartsAt
@@ -192,7 +147,8 @@ func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // cut shortens s to at most n bytes without breaking a character.
 func cut(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	// What is far beyond the cut is not looked at.
+	s = strings.ToValidUTF8(s[:min(len(s), n+utf8.UTFMax)], "\uFFFD")
 	if len(s) <= n {
 		return s
 	}

@@ -56,11 +56,11 @@ type Refusal struct {
 func refuse(index int, a one, reason Reason) Refusal {
 	return Refusal{
 		Index: index, Reason: reason,
-		Alert:       cut(a.Labels["alertname"], maxLogged),
-		Accelerator: cut(a.Labels["accelerator"], maxLogged),
-		Reporter:    cut(a.Labels["reporter"], maxLogged),
-		Site:        cut(a.Labels["site"], maxLogged),
-		Fingerprint: cut(a.Fingerprint, maxLogged),
+		Alert:       cut(a.labels.alertname, maxLogged),
+		Accelerator: cut(a.labels.accelerator, maxLogged),
+		Reporter:    cut(a.labels.reporter, maxLogged),
+		Site:        cut(a.labels.site, maxLogged),
+		Fingerprint: cut(a.fingerprint, maxLogged),
 	}
 }
 

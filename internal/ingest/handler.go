@@ -111,9 +111,13 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, req request) res
 	}
 	webhook, err := alert.Decode(body)
 	if err != nil {
+		status := http.StatusBadRequest
+		if errors.Is(err, alert.ErrTooMany) {
+			status = http.StatusRequestEntityTooLarge
+		}
 		countRefused(ctx, log)
-		log.WarnContext(ctx, "request refused", "reason", "no-webhook", "status", http.StatusBadRequest, "error", err)
-		return answer(http.StatusBadRequest, err.Error())
+		log.WarnContext(ctx, "request refused", "reason", "no-webhook", "status", status, "error", err)
+		return answer(status, err.Error())
 	}
 	if webhook.Truncated > 0 {
 		metric.Count(ctx, log, lambdacontext.FunctionName, metric.TruncatedAlerts, webhook.Truncated,

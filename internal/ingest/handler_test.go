@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sitefence/sitefence/internal/alert"
 	"github.com/sitefence/sitefence/internal/awsfake"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
@@ -78,7 +79,8 @@ func TestStatus(t *testing.T) {
 		"base64 too large":  {with(post(b64([]byte(strings.Repeat(" ", maxBody+1)))), func(r *request) { r.IsBase64Encoded = true }), 413, 0, "bad-body"},
 		"base64 enormous":   {with(post(strings.Repeat("!", 5<<20)), func(r *request) { r.IsBase64Encoded = true }), 413, 0, "bad-body"},
 		"deeply nested":     {post(strings.Repeat("[", 1<<19)), 400, 0, "no-webhook"},
-		"many small alerts": {post(`{"version":"4","alerts":[` + strings.Repeat("0,", 500_000) + "0]}"), 204, 0, "malformed"},
+		"as many as may be": {post(webhook(strings.Repeat("0,", alert.MaxAlerts-1) + firing("site-a", "site-b"))), 204, 1, "malformed"},
+		"one alert more":    {post(webhook(strings.Repeat("0,", alert.MaxAlerts) + firing("site-a", "site-b"))), 413, 0, "no-webhook"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
