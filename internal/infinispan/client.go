@@ -7,6 +7,7 @@
 package infinispan
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,10 +24,12 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// Timeout bounds one call; maxAnswer bounds what is read of an answer, in bytes.
+// Timeout bounds one call; maxAnswer and maxHeader bound what is read of an
+// answer, in bytes.
 const (
 	Timeout   = 5 * time.Second
 	maxAnswer = 1 << 20
+	maxHeader = 64 << 10
 )
 
 // Password yields the user's password. Reread asks the secret's store again,
@@ -65,6 +68,8 @@ func New(site contract.Site, cfg config.Infinispan, password Password) (*Client,
 			DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 3 * time.Second,
 			DisableKeepAlives:   true,
+
+			MaxResponseHeaderBytes: maxHeader,
 		},
 	}}, nil
 }
@@ -142,9 +147,9 @@ func (c *Client) sort(a answer, err error) (answer, error) {
 	if err != nil {
 		if untrusted(err) {
 			return a, contract.MisconfiguredF(contract.UntrustedCert,
-				"Infinispan of %s: %v; put the CA that signs it into caFile and deploy", c.site, bare(err))
+				"Infinispan of %s: %.300v; put the CA that signs it into caFile and deploy", c.site, bare(err))
 		}
-		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %v", c.site, bare(err))
+		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %.300v", c.site, bare(err))
 	}
 	switch a.status {
 	case http.StatusOK, http.StatusNotFound:
@@ -177,10 +182,55 @@ func untrusted(err error) bool {
 	return errors.Is(err, http.ErrSchemeMismatch)
 }
 
-func decode[T any](c *Client, a answer, what string) (T, error) {
-	var v T
-	if err := json.Unmarshal(a.body, &v); err != nil {
-		return v, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %s is not as expected: %v", c.site, what, err)
+// object is an answer's members by name.
+type object map[string]json.RawMessage
+
+// decode reads an object that names no member twice: encoding/json would
+// believe the last one, and any spelling of a name.
+func (c *Client) decode(a answer, what string) (object, error) {
+	o, err := members(a.body)
+	if err != nil {
+		return nil, c.unexpected(what, err)
 	}
-	return v, nil
+	return o, nil
+}
+
+func members(body []byte) (object, error) {
+	// As a whole first: the walk below would not see what follows the object.
+	var o object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	_, _ = d.Token()
+	n := 0
+	for ; d.More(); n++ {
+		var value json.RawMessage
+		if _, err := d.Token(); err != nil {
+			return nil, err
+		}
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+	}
+	if n != len(o) {
+		return nil, errors.New("it names a member twice")
+	}
+	return o, nil
+}
+
+// read decodes a member; one that is not there leaves into as it is.
+func (o object) read(name string, into any) error {
+	raw, ok := o[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (c *Client) unexpected(what string, err error) error {
+	return contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %s is not as expected: %.200v", c.site, what, err)
 }

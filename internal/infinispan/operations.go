@@ -2,6 +2,7 @@ package infinispan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,6 +28,14 @@ const None Status = "none"
 
 const containerPath = "rest/v2/container"
 
+// What an answer may hold at most to be believed or shown. Infinispan has a
+// handful of sites, and Keycloak fewer than twenty caches.
+const (
+	maxView   = 100
+	maxCaches = 200
+	maxName   = 128 // bytes of a site's name, characters of a cache's
+)
+
 // viewTries is how often Sees asks for a node that has a view.
 const viewTries = 4
 
@@ -49,8 +58,8 @@ func (c *Client) Sees(ctx context.Context) ([]contract.Site, error) {
 		}
 		if try == viewTries {
 			return nil, contract.TransientF(contract.ReporterUnreachable,
-				"Infinispan of %s has not itself in its sites view %q: cross-site replication is not up there, "+
-					"or none of the nodes that answered is a relay node (raise maxRelayNodes to the number of nodes)", c.site, view)
+				"Infinispan of %s has not itself in its sites view %.300s: cross-site replication is not up there, "+
+					"or none of the nodes that answered is a relay node (raise maxRelayNodes to the number of nodes)", c.site, fmt.Sprintf("%q", view))
 		}
 	}
 }
@@ -63,22 +72,29 @@ func (c *Client) view(ctx context.Context) ([]contract.Site, error) {
 	if a.status == http.StatusNotFound {
 		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s has no cache container yet", c.site)
 	}
-	type container struct {
-		LocalSite contract.Site   `json:"local_site"`
-		SitesView []contract.Site `json:"sites_view"`
-	}
-	v, err := decode[container](c, a, "the cache container")
+	const what = "the cache container"
+	o, err := c.decode(a, what)
 	if err != nil {
 		return nil, err
 	}
-	if v.LocalSite != "" && v.LocalSite != c.site {
-		return nil, contract.MisconfiguredF(contract.WrongSite,
-			"the Infinispan configured for %s says it is %.40q; correct infinispan.url and deploy", c.site, v.LocalSite)
+	var local contract.Site
+	var view []contract.Site
+	if err := errors.Join(o.read("local_site", &local), o.read("sites_view", &view)); err != nil {
+		return nil, c.unexpected(what, err)
 	}
-	if v.LocalSite == "" {
+	if local != "" && local != c.site {
+		return nil, contract.MisconfiguredF(contract.WrongSite,
+			"the Infinispan configured for %s says it is %.40q; correct infinispan.url and deploy", c.site, local)
+	}
+	if local == "" {
 		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s names no local_site", c.site)
 	}
-	return v.SitesView, nil
+	// A name that cannot be one might stand for a site that is seen.
+	bad := func(name contract.Site) bool { return name == "" || len(name) > maxName }
+	if len(view) > maxView || slices.ContainsFunc(view, bad) {
+		return nil, c.unexpected("the sites view", fmt.Errorf("got %d names, want at most %d, each of 1 to %d bytes", len(view), maxView, maxName))
+	}
+	return view, nil
 }
 
 // callBackup calls the resource of a backup site. The name becomes a part of
@@ -101,25 +117,28 @@ func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, erro
 		return "", contract.MisconfiguredF(contract.BackupUnknown,
 			"Infinispan of %s knows no backup site %s; compare the sites' names with its caches' backups", c.site, backup)
 	}
-	type status struct {
-		Status Status `json:"status"`
-	}
-	v, err := decode[status](c, a, "the backup's status")
+	const what = "the backup's status"
+	o, err := c.decode(a, what)
 	if err != nil {
 		return "", err
 	}
-	switch v.Status {
+	var status Status
+	if err := o.read("status", &status); err != nil {
+		return "", c.unexpected(what, err)
+	}
+	switch status {
 	case Online, Offline, Mixed:
-		return v.Status, nil
+		return status, nil
 	default:
 		return "", contract.TransientF(contract.ReporterUnreachable,
-			"Infinispan of %s: the backup's status is %.40q, want online, offline or mixed", c.site, v.Status)
+			"Infinispan of %s: the backup's status is %.40q, want online, offline or mixed", c.site, status)
 	}
 }
 
 // TakeOffline stops replication from this site towards the backup and proves
 // it: every cache must answer ok, and the status read afterwards must be
-// offline. It is idempotent. It returns the caches, sorted.
+// offline. It is idempotent. It returns the caches, sorted, as far as they can be
+// shown: a step's output may hold 256 KiB.
 func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]string, error) {
 	a, err := c.callBackup(ctx, http.MethodPost, backup)
 	if err != nil {
@@ -128,7 +147,8 @@ func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]strin
 	if a.status == http.StatusNotFound {
 		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s answers 404 to take-offline of %s", c.site, backup)
 	}
-	results, err := decode[map[string]string](c, a, "the answer to take-offline")
+	const what = "the answer to take-offline"
+	results, err := c.decode(a, what)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +158,12 @@ func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]strin
 	caches := slices.Sorted(maps.Keys(results))
 	var failed []string
 	for _, cache := range caches {
-		if results[cache] != "ok" {
-			failed = append(failed, fmt.Sprintf("%.60s: %.100s", cache, results[cache]))
+		var result string
+		if err := results.read(cache, &result); err != nil {
+			return nil, c.unexpected(what, err)
+		}
+		if result != "ok" {
+			failed = append(failed, fmt.Sprintf("%.60s: %.100s", cache, result))
 		}
 	}
 	if len(failed) > 0 {
@@ -156,5 +180,17 @@ func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]strin
 	if status != Offline {
 		return nil, contract.TransientF(contract.NotProven, "backup %s at %s is %s after take-offline", backup, c.site, status)
 	}
-	return caches, nil
+	return shown(caches), nil
+}
+
+// shown bounds a list of caches for a step's output.
+func shown(caches []string) []string {
+	list := make([]string, 0, min(len(caches), maxCaches+1))
+	for i, cache := range caches {
+		if i == maxCaches {
+			return append(list, fmt.Sprintf("and %d more", len(caches)-i))
+		}
+		list = append(list, fmt.Sprintf("%.*s", maxName, cache))
+	}
+	return list
 }
