@@ -2,12 +2,17 @@ package accelerator
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/awserr"
@@ -41,6 +46,10 @@ func (r Reader) attribute(ctx context.Context, state State) error {
 		region, balancer := balancerRegion(e.ID)
 		if _, known := owners[e.ID]; known || !balancer || slices.Contains(unknown[region], e.ID) {
 			continue
+		}
+		// It becomes a part of the host name that is asked.
+		if !regionPattern.MatchString(region) {
+			return malformed("reading the accelerator", fmt.Sprintf("a load balancer is in Region %.40q", region))
 		}
 		unknown[region] = append(unknown[region], e.ID)
 	}
@@ -101,7 +110,7 @@ func (r Reader) readTags(ctx context.Context, byRegion map[string][]string) (map
 func (r Reader) readBatch(ctx context.Context, region string, arns []string) (map[string]Owner, error) {
 	out, err := r.Balancers.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: arns},
 		func(o *elb.Options) { o.Region = region })
-	if awserr.Code(err) == "LoadBalancerNotFound" {
+	if gone(err) {
 		if len(arns) == 1 {
 			return nil, nil
 		}
@@ -121,21 +130,55 @@ func (r Reader) readBatch(ctx context.Context, region string, arns []string) (ma
 	if err != nil {
 		return nil, awserr.Sort(err, "reading load balancer tags in "+region)
 	}
+	return r.owners(out, arns)
+}
+
+// gone reports AWS's answer that a load balancer does not exist: with the status
+// that goes with it (API reference), since its endpoints count for nothing then.
+func gone(err error) bool {
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return ok && answer.HTTPStatusCode() == http.StatusBadRequest && awserr.Code(err) == "LoadBalancerNotFound"
+}
+
+// owners reads whose each of the load balancers is. AWS describes every one that
+// was asked for, also one without tags; one that is left out would read as
+// nobody's or as somebody else's.
+func (r Reader) owners(out *elb.DescribeTagsOutput, arns []string) (map[string]Owner, error) {
+	const what = "reading load balancer tags"
 	owners := map[string]Owner{}
-	for _, arn := range arns {
-		// Existing, but of no site unless a tag below says so.
-		owners[arn] = Owner{Unattributed: true}
-	}
 	for _, d := range out.TagDescriptions {
+		arn := aws.ToString(d.ResourceArn)
+		if _, twice := owners[arn]; twice || !slices.Contains(arns, arn) {
+			return nil, malformed(what, fmt.Sprintf("%.300q is there that was not asked for", arn))
+		}
+		// Existing, but of no site unless a tag below says so.
+		owner, tagged := Owner{Unattributed: true}, 0
 		for _, tag := range d.Tags {
-			site := contract.Site(aws.ToString(tag.Value))
-			if _, ok := r.Deployment.Find(site); ok && aws.ToString(tag.Key) == SiteTag {
-				owners[aws.ToString(d.ResourceArn)] = Owner{Site: site}
+			if aws.ToString(tag.Key) != SiteTag {
+				continue
+			}
+			tagged++
+			if site := contract.Site(aws.ToString(tag.Value)); r.has(site) {
+				owner = Owner{Site: site}
 			}
 		}
+		if tagged > 1 {
+			return nil, malformed(what, fmt.Sprintf("%s has the tag %s twice", arn, SiteTag))
+		}
+		owners[arn] = owner
+	}
+	if len(owners) != len(arns) {
+		return nil, malformed(what, fmt.Sprintf("%d of %d load balancers are missing", len(arns)-len(owners), len(arns)))
 	}
 	return owners, nil
 }
+
+func (r Reader) has(site contract.Site) bool {
+	_, ok := r.Deployment.Find(site)
+	return ok
+}
+
+var regionPattern = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]+)+-[0-9]{1,2}$`)
 
 // balancerRegion reads the Region from a load balancer's ARN; it is false for
 // every other kind of endpoint (Elastic IP allocations, EC2 instances).

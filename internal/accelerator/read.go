@@ -10,6 +10,7 @@ import (
 
 	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 // Region is where Global Accelerator's control plane is, whatever the Regions
@@ -22,6 +23,17 @@ const pageSize = 100
 // readLimit bounds the reads of one accelerator that run side by side: Global
 // Accelerator throttles an account at a few calls a second.
 const readLimit = 4
+
+// maxPages bounds a list: an accelerator has a few listeners, and each of them at
+// most one group in a Region (Global Accelerator quotas). A list whose next token
+// never ends would otherwise be read until the time is up.
+const maxPages = 100
+
+// maxWeight and maxDial are the largest that an endpoint and a group can have.
+const (
+	maxWeight = 255
+	maxDial   = 100
+)
 
 // DefaultWeight and DefaultDial are AWS's values for what an answer leaves out
 // (EndpointConfiguration and EndpointGroup in the API reference).
@@ -67,37 +79,83 @@ func (r Reader) Read(ctx context.Context) (State, error) {
 }
 
 func (r Reader) listeners(ctx context.Context) ([]string, error) {
+	const what = "reading the accelerator's listeners"
 	var arns []string
 	pages := ga.NewListListenersPaginator(r.Accelerator, &ga.ListListenersInput{
 		AcceleratorArn: &r.Deployment.Accelerator.ARN, MaxResults: aws.Int32(pageSize),
 	})
-	for pages.HasMorePages() {
+	for n := 0; pages.HasMorePages(); n++ {
+		if n == maxPages {
+			return nil, malformed(what, "the list does not end")
+		}
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awserr.Sort(err, "reading the accelerator's listeners")
+			return nil, awserr.Sort(err, what)
+		}
+		if page.Listeners == nil {
+			return nil, malformed(what, "it has no list")
 		}
 		for _, l := range page.Listeners {
-			arns = append(arns, aws.ToString(l.ListenerArn))
+			if aws.ToString(l.ListenerArn) == "" {
+				return nil, malformed(what, "a listener has no ARN")
+			}
+			arns = append(arns, *l.ListenerArn)
 		}
 	}
 	return arns, nil
 }
 
 func (r Reader) groups(ctx context.Context, listener string) ([]Group, error) {
+	what := "reading the endpoint groups of " + listener
 	var groups []Group
 	pages := ga.NewListEndpointGroupsPaginator(r.Accelerator, &ga.ListEndpointGroupsInput{
 		ListenerArn: &listener, MaxResults: aws.Int32(pageSize),
 	})
-	for pages.HasMorePages() {
+	for n := 0; pages.HasMorePages(); n++ {
+		if n == maxPages {
+			return nil, malformed(what, "the list does not end")
+		}
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, awserr.Sort(err, "reading the endpoint groups of "+listener)
+			return nil, awserr.Sort(err, what)
+		}
+		if page.EndpointGroups == nil {
+			return nil, malformed(what, "it has no list")
 		}
 		for _, g := range page.EndpointGroups {
+			if problem := check(g); problem != "" {
+				return nil, malformed(what, problem)
+			}
 			groups = append(groups, groupOf(g))
 		}
 	}
 	return groups, nil
+}
+
+// malformed is an answer that cannot be one. What is missing in it must never
+// read as what is not there: a site that seems absent is cut off (I2).
+func malformed(what, problem string) error {
+	return contract.TransientF(contract.Unavailable, "%s: the answer is not as expected: %s", what, problem)
+}
+
+// check says what is wrong with a group, or nothing. A list without items is
+// there nevertheless in AWS's answers.
+func check(g gatypes.EndpointGroup) string {
+	dial := aws.ToFloat32(g.TrafficDialPercentage)
+	switch {
+	case aws.ToString(g.EndpointGroupArn) == "":
+		return "a group has no ARN"
+	case !(dial >= 0 && dial <= maxDial): // NaN too
+		return "a traffic dial is not between 0 and 100"
+	case g.EndpointDescriptions == nil:
+		return "a group has no list of endpoints"
+	}
+	for _, d := range g.EndpointDescriptions {
+		if weight := aws.ToInt32(d.Weight); aws.ToString(d.EndpointId) == "" || weight < 0 || weight > maxWeight {
+			return "an endpoint has no id, or a weight that is not between 0 and 255"
+		}
+	}
+	return ""
 }
 
 func groupOf(g gatypes.EndpointGroup) Group {

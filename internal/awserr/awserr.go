@@ -49,7 +49,7 @@ func Sort(err error, what string) error {
 // operation and adds a request id that no operator can use at night.
 func text(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return fmt.Sprintf("%s: %.500s", api.ErrorCode(), api.ErrorMessage())
+		return fmt.Sprintf("%.100s: %.500s", api.ErrorCode(), api.ErrorMessage())
 	}
 	return fmt.Sprintf("%.500s", err.Error())
 }

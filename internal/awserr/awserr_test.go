@@ -89,7 +89,7 @@ func TestText(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", got, want)
 	}
 	long := strings.Repeat("ä", 10_000)
-	for _, err := range []error{errors.New(long), &smithy.GenericAPIError{Code: "AccessDenied", Message: long}} {
+	for _, err := range []error{errors.New(long), &smithy.GenericAPIError{Code: "AccessDenied", Message: long}, &smithy.GenericAPIError{Code: long, Message: "x"}} {
 		if got := awserr.Sort(err, "x").Error(); len(got) > 1200 || !strings.Contains(got, "ää") {
 			t.Errorf("a text of %d bytes", len(got))
 		}

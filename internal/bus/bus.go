@@ -112,7 +112,7 @@ func (b *Bus) call(ctx context.Context, batch []int, entries []types.PutEventsRe
 		case n >= len(out.Entries):
 			outcomes[i] = Outcome{Err: contract.TransientF(contract.Unavailable, "the bus %s did not answer for the event", b.name)}
 		case aws.ToString(out.Entries[n].EventId) == "":
-			outcomes[i] = Outcome{Err: contract.TransientF(contract.Unavailable, "the bus %s refused the event: %s: %.200s",
+			outcomes[i] = Outcome{Err: contract.TransientF(contract.Unavailable, "the bus %s refused the event: %.100s: %.200s",
 				b.name, aws.ToString(out.Entries[n].ErrorCode), aws.ToString(out.Entries[n].ErrorMessage))}
 		default:
 			outcomes[i] = Outcome{EventID: *out.Entries[n].EventId}

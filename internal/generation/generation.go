@@ -6,9 +6,11 @@ package generation
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/contract"
@@ -44,6 +46,12 @@ func (g Guard) Newest(ctx context.Context, execution string) error {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return awserr.Sort(err, "listing the fence machine's executions")
+		}
+		// What is missing in the answer must not read as an execution that is not there.
+		nameless := func(e types.ExecutionListItem) bool { return aws.ToString(e.Name) == "" }
+		if page.Executions == nil || slices.ContainsFunc(page.Executions, nameless) {
+			return contract.TransientF(contract.Unavailable,
+				"listing the fence machine's executions: the answer is not as expected: it has no list, or an execution has no name")
 		}
 		highest := contract.Generation(0)
 		for _, e := range page.Executions {
