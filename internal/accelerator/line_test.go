@@ -189,4 +189,3 @@ func (l *line) checkWrites(t *testing.T, s accelerator.State) {
 		}
 	}
 }
-
