@@ -23,6 +23,7 @@ import (
 	"github.com/sitefence/sitefence/internal/bus"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/limit"
 	"github.com/sitefence/sitefence/internal/metric"
 	"github.com/sitefence/sitefence/internal/secret"
 )
@@ -67,6 +68,7 @@ func New(ctx context.Context, log *slog.Logger) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
 	return &Handler{
 		User: file.User, Deployments: file.Deployments,
 		Secret: secret.New(secretsmanager.NewFromConfig(cfg), secretID),

@@ -22,6 +22,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/limit"
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
@@ -36,6 +37,7 @@ const (
 type Function struct {
 	Deployment config.Deployment
 	aws        aws.Config
+	writing    aws.HTTPClient // waits longer, see writeTimeout
 }
 
 // Load reads the configuration beside the binary and the AWS environment.
@@ -53,11 +55,16 @@ func New(ctx context.Context, deployment config.Deployment) (Function, error) {
 	if err != nil {
 		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	return With(deployment, cfg), nil
+	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
+	f := With(deployment, cfg)
+	f.writing = limit.Answers(awshttp.NewBuildableClient().WithTimeout(writeTimeout))
+	return f, nil
 }
 
-// With is New with the AWS configuration given.
-func With(deployment config.Deployment, cfg aws.Config) Function { return Function{deployment, cfg} }
+// With is New with the AWS configuration given; its HTTP client serves writes too.
+func With(deployment config.Deployment, cfg aws.Config) Function {
+	return Function{deployment, cfg, cfg.HTTPClient}
+}
 
 // Reader reads the accelerator; the SDK retries its reads.
 func (f Function) Reader() accelerator.Reader {
@@ -70,9 +77,7 @@ func (f Function) Reader() accelerator.Reader {
 func (f Function) Writer() accelerator.Writing {
 	return ga.NewFromConfig(f.aws, inControlPlane, func(o *ga.Options) {
 		o.Retryer = aws.NopRetryer{}
-		if client, ok := f.aws.HTTPClient.(*awshttp.BuildableClient); ok {
-			o.HTTPClient = client.WithTimeout(writeTimeout)
-		}
+		o.HTTPClient = f.writing
 	})
 }
 
