@@ -39,9 +39,9 @@ func Decode(body []byte) (Webhook, error) {
 		w             Webhook
 		version, list []byte
 	)
-	for name, value := range members(bytes.TrimLeft(body, space)) {
+	for name, value := range members(bytes.Trim(body, space)) {
 		ok := true
-		switch name {
+		switch string(name) {
 		case "version":
 			_, ok = text(value)
 			version = value
@@ -98,7 +98,7 @@ func read(value []byte) (one, bool) {
 	var a one
 	for name, value := range members(value) {
 		ok := true
-		switch name {
+		switch string(name) {
 		case "status":
 			a.status, ok = text(value)
 		case "labels":
@@ -122,7 +122,7 @@ func readLabels(value []byte) (l labels, ok bool) {
 	}
 	for name, value := range members(value) {
 		ok := begins(value, '"') || isNull(value)
-		switch name {
+		switch string(name) {
 		case "alertname":
 			l.alertname, ok = text(value)
 		case "accelerator":

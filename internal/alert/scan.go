@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -35,7 +34,7 @@ func next(data []byte) (value, rest []byte) {
 		default:
 			// Inside of a container, or of a number, true, false or null, which
 			// ends where something else begins.
-			if depth > 0 || i+1 < len(data) && !strings.ContainsRune(space+",:}]", rune(data[i+1])) {
+			if depth > 0 || i+1 < len(data) && !ends(data[i+1]) {
 				continue
 			}
 		}
@@ -44,6 +43,15 @@ func next(data []byte) (value, rest []byte) {
 		}
 	}
 	return data, nil
+}
+
+// ends reports whether c cannot be a part of a number, true, false or null.
+func ends(c byte) bool {
+	switch c {
+	case ',', ':', '}', ']', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
 }
 
 // inside yields the values of a list, or an object's names and values in turn.
@@ -65,15 +73,19 @@ func inside(container []byte) iter.Seq[[]byte] {
 
 // members yields an object's names with their values, in order; a name may come
 // again. It yields nothing for what is no object.
-func members(value []byte) iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
+func members(value []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
 		if !begins(value, '{') {
 			return
 		}
-		name, isName := "", true
+		var name []byte
+		isName := true
 		for part := range inside(value) {
 			if isName {
-				name, _ = text(part)
+				if name = part[1 : len(part)-1]; bytes.IndexByte(name, '\\') >= 0 {
+					s, _ := text(part)
+					name = []byte(s)
+				}
 			} else if !yield(name, part) {
 				return
 			}
