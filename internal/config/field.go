@@ -44,6 +44,10 @@ type field struct {
 }
 
 func (f field) problem(got, want string) {
+	// One cause may show in a thousand places, by aliases.
+	if len(f.l.problems) == maxProblems {
+		return
+	}
 	line := 0
 	if f.node != nil {
 		line = f.node.Line
@@ -128,7 +132,7 @@ func (f field) child(name string) string {
 
 // object reads a mapping that has no other keys than the known ones.
 func (f field) object(known ...string) object {
-	o := f.anyObject(0, "")
+	o := f.anyObject(maxFields, "at most 64 fields")
 	o.members = slices.DeleteFunc(o.members, func(m member) bool {
 		if slices.Contains(known, m.name) {
 			return false
@@ -140,7 +144,7 @@ func (f field) object(known ...string) object {
 	return o
 }
 
-// anyObject reads a mapping with any keys, at most limit (0: any number).
+// anyObject reads a mapping with any keys, at most limit.
 func (f field) anyObject(limit int, want string) object {
 	o := object{field: f}
 	if f.node == nil {
@@ -151,7 +155,7 @@ func (f field) anyObject(limit int, want string) object {
 		return o
 	}
 	content := f.node.Content
-	if limit > 0 && len(content)/2 > limit {
+	if len(content)/2 > limit {
 		f.problem(strconv.Itoa(len(content)/2), want)
 		content = content[:2*limit]
 	}

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,8 +62,18 @@ func LoadFunctionFile[T any]() (T, error) {
 	if err != nil {
 		return v, fmt.Errorf("reading the function's configuration: %w", err)
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
+	if v, err = decodeFile[T](data); err != nil {
 		return v, fmt.Errorf("reading the function's configuration: %w", err)
 	}
 	return v, nil
+}
+
+// decodeFile names the field, or the line if it is no JSON.
+func decodeFile[T any](data []byte) (T, error) {
+	var v T
+	err := json.Unmarshal(data, &v)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		err = fmt.Errorf("%w (line %d)", err, 1+bytes.Count(data[:e.Offset], []byte("\n")))
+	}
+	return v, err
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,7 +19,9 @@ import (
 // What a file may hold at most. Every list is cut at its limit before it is
 // walked, so that aliases cannot multiply the work.
 const (
-	maxFileBytes     = 1 << 20
+	maxFileBytes     = 256 << 10
+	maxFields        = 64 // of one mapping
+	maxProblems      = 100
 	maxDeployments   = 8 // CloudFormation's 500 resources a stack
 	minSites         = 2
 	maxSites         = 4
@@ -28,8 +32,8 @@ const (
 )
 
 // Load reads and validates the configuration file. It returns every problem at
-// once: it wraps an errors.Join of *Problem, in the order of the file's fields. A value that
-// might be a secret is never part of a problem's text.
+// once (the first hundred of them): it wraps an errors.Join of *Problem, in the order of the
+// file's fields. A value that might be a secret is never part of a problem's text.
 func Load(path string) (Config, error) {
 	data, err := readBounded(path, maxFileBytes)
 	if err != nil {
@@ -87,15 +91,32 @@ func parse(data []byte) (*yaml.Node, error) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, err
+		return nil, located(data, err)
 	}
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one YAML document, want one")
+	if err := dec.Decode(&second); err == nil {
+		return nil, fmt.Errorf("more than one YAML document, want one (line %d)", second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, located(data, err)
 	}
 	if len(doc.Content) != 1 {
 		return nil, nil
 	}
 	return doc.Content[0], nil
+}
+
+// located adds the line to those of the parser's errors that lack it.
+func located(data []byte, err error) error {
+	if strings.Contains(err.Error(), "line ") {
+		return err
+	}
+	at := bytes.IndexFunc(data, func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r)
+	})
+	if _, rest, ok := strings.Cut(err.Error(), "unknown anchor '"); ok {
+		name, _, _ := strings.Cut(rest, "'")
+		at = bytes.Index(data, []byte("*"+name))
+	}
+	return fmt.Errorf("%w (line %d)", err, 1+bytes.Count(data[:max(at, 0)], []byte("\n")))
 }
 
 func (l *loader) config(f field) Config {

@@ -311,7 +311,7 @@ func TestLoadNoDocument(t *testing.T) {
 		"syntax":         {"a: [\n", "yaml: "},
 		"self reference": {"webhook: &w {user: *w}\n", "webhook.user: got a mapping, want"},
 		"bomb":           {bomb + "deployments: *j\nwebhook: *j\n", "webhook: got a list, want a mapping"},
-		"large":          {strings.Repeat("#", 1<<20) + "\n", "larger than 1024 KiB"},
+		"large":          {strings.Repeat("#", 256<<10) + "\n", "larger than 256 KiB"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -165,33 +165,39 @@ func (f field) certificates(dir string) string {
 		f.problem(err.Error(), "a readable PEM file (relative to the configuration file)")
 		return ""
 	}
-	// Looked for in the text, so that a key that does not decode is found too.
-	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
-		f.problem("a file with a private key in it", "certificates only: the file is copied into the functions' assets")
+	clean, got, want := onlyCertificates(data)
+	if got != "" {
+		f.problem(got, want)
 		return ""
 	}
+	// Only what was parsed goes on: text between the blocks is nobody's.
+	return string(clean)
+}
+
+// onlyCertificates returns the certificates of a PEM file, or what it got and
+// wants instead.
+func onlyCertificates(data []byte) (clean []byte, got, want string) {
+	// Looked for in the text, so that a key that does not decode is found too.
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		return nil, "a file with a private key in it", "certificates only: the file is copied into the functions' assets"
+	}
 	certificates := 0
-	var clean []byte
 	for rest := data; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			f.problem(fmt.Sprintf("a PEM block %.40q", block.Type), "certificates only")
-			return ""
+			return nil, fmt.Sprintf("a PEM block %.40q", block.Type), "certificates only"
 		}
 		certificates++
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			f.problem(fmt.Sprintf("certificate %d that does not parse: %v", certificates, err), "X.509 certificates")
-			return ""
+			return nil, fmt.Sprintf("certificate %d that does not parse: %.100q", certificates, err), "X.509 certificates"
 		}
 		clean = append(clean, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
 	}
 	if certificates == 0 {
-		f.problem("a file without a certificate", "at least one certificate in PEM")
-		return ""
+		return nil, "a file without a certificate", "at least one certificate in PEM"
 	}
-	// Only what was parsed goes on: text between the blocks is nobody's.
-	return string(clean)
+	return clean, "", ""
 }
