@@ -7,11 +7,14 @@ GOTEST        := go test -race -shuffle=on
 # These start processes, watch clocks or search for minutes: one package at a time.
 HEAVY         := ./local/... ./cmd/... ./statemachine/...
 
+# How long `make fuzz` runs each target.
+FUZZTIME      ?= 1m
+
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo test test-fast setup prerequisites lint synth ci clean
+.PHONY: demo test test-fast fuzz setup prerequisites lint synth ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -25,6 +28,17 @@ test-fast: prerequisites
 	go vet ./... && go -C infra vet ./...
 	$(GOTEST) ./functions/... ./internal/...
 	cd infra && $(GOTEST) ./...
+
+# Every fuzz target that any package has, one a run, as go test wants it. What a
+# run finds lies in testdata/fuzz of its package then: mend it and commit both.
+fuzz: prerequisites
+	@for package in $$(git grep -l --untracked '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		targets=$$(go test -list '^Fuzz' ./$$package) || { echo "$$targets" >&2; exit 1; }; \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$package || exit 1; \
+		done; \
+	done
 
 setup: prerequisites node_modules/.package-lock.json
 	@go run ./local/setup
@@ -54,7 +68,8 @@ synth: setup
 
 # Everything that must hold; nothing is skipped for want of a tool.
 ci: export SITEFENCE_REAL := 1
-ci: lint test synth
+ci: FUZZTIME := 10s
+ci: lint test fuzz synth
 
 clean:
 	rm -rf build cdk.out .cache node_modules

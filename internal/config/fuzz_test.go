@@ -42,14 +42,14 @@ func FuzzRead(f *testing.F) {
 		}
 		for _, err := range all {
 			p, isProblem := errors.AsType[*Problem](err)
-			if isProblem && p.Path == "" && p.Line == 0 || !isProblem && !lineNumber.MatchString(err.Error()) {
+			if isProblem && p.Path == "" && p.Line == 0 || !isProblem && !place.MatchString(err.Error()) {
 				t.Errorf("%q: a problem without a place: %v", text, err)
 			}
 		}
 	})
 }
 
-var lineNumber = regexp.MustCompile(`\bline [1-9][0-9]*\b`)
+var place = regexp.MustCompile(`\bline [1-9][0-9]*\b`)
 
 // within: an accepted file is within the limits, and each function reads its
 // part of it as it was.
@@ -100,7 +100,7 @@ func FuzzFunctionFile(f *testing.F) {
 				continue
 			}
 			_, isType := errors.AsType[*json.UnmarshalTypeError](err)
-			if !isType && !lineNumber.MatchString(err.Error()) || len(err.Error()) > len(data)+500 {
+			if !isType && !place.MatchString(err.Error()) || len(err.Error()) > len(data)+500 {
 				t.Errorf("%q: got %v", data, err)
 			}
 		}

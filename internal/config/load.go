@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -104,9 +105,13 @@ func parse(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// located adds the line to those of the parser's errors that lack it.
+var lineNumber = regexp.MustCompile(`\bline [0-9]+\b`)
+
+// located adds the line to those of the parser's errors that lack it: it names
+// none for what it finds in the first one, for a character that it cannot read
+// and for an unknown anchor.
 func located(data []byte, err error) error {
-	if strings.Contains(err.Error(), "line ") {
+	if lineNumber.MatchString(err.Error()) {
 		return err
 	}
 	at := bytes.IndexFunc(data, func(r rune) bool {
