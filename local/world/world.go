@@ -48,7 +48,7 @@ func LB(site contract.Site) string { return balancers.ARN(Region, "lb-"+string(s
 
 // New starts a world; both sites are in service in one listener unless others
 // are given. It sets the environment, so its tests cannot run in parallel.
-func New(t *testing.T, listeners ...ga.Listener) *World {
+func New(t testing.TB, listeners ...ga.Listener) *World {
 	t.Helper()
 	w := &World{t: t, Accelerator: ga.New(ga.Options{}), Balancers: balancers.New(),
 		Secrets: &awsfake.SecretsManager{}, States: &awsfake.States{}}
@@ -81,7 +81,7 @@ func Both(port int32) ga.Listener {
 	return ga.NewListener(port, ga.NewGroup(Region, ga.NewEndpoint(LB(SiteA)), ga.NewEndpoint(LB(SiteB))))
 }
 
-func (w *World) environment(t *testing.T) {
+func (w *World) environment(t testing.TB) {
 	serve := func(service http.Handler) string {
 		server := httptest.NewServer(service)
 		t.Cleanup(server.Close)
