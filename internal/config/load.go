@@ -87,6 +87,10 @@ func readBounded(path string, limit int64) ([]byte, error) {
 
 // parse returns the root of the one document in data; nil when it is empty.
 func parse(data []byte) (*yaml.Node, error) {
+	// None is needed, and the parser looks at all of them again for each.
+	if at := directive.FindIndex(data); at != nil {
+		return nil, fmt.Errorf("a YAML directive, want none (line %d)", 1+bytes.Count(data[:at[1]], []byte("\n")))
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
@@ -105,6 +109,8 @@ func parse(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
+var directive = regexp.MustCompile(`(^|[\n\r\x{85}\x{2028}\x{2029}])\x{FEFF}?%`)
+
 var lineNumber = regexp.MustCompile(`\bline [0-9]+\b`)
 
 // located adds the line to those of the parser's errors that lack it: it names
@@ -120,6 +126,8 @@ func located(data []byte, err error) error {
 	if _, rest, ok := strings.Cut(err.Error(), "unknown anchor '"); ok {
 		name, _, _ := strings.Cut(rest, "'")
 		at = bytes.Index(data, []byte("*"+name))
+		// The name might be a password that begins with a star.
+		err = errors.New("an alias (*) of an anchor (&) that is not there; put it in quotes if it is meant as text")
 	}
 	return fmt.Errorf("%w (line %d)", err, 1+bytes.Count(data[:max(at, 0)], []byte("\n")))
 }
