@@ -1,3 +1,5 @@
+//go:build !race
+
 package config
 
 import (
@@ -11,9 +13,8 @@ import (
 
 // The bounds of one configuration file of the largest size.
 const (
-	mostTime   = 10 * time.Second // also with the race detector, on a busy machine
+	mostTime   = 3 * time.Second // some hundred milliseconds, on a busy machine
 	mostMemory = 256 << 20
-	mostText   = 64 << 10
 )
 
 // nasty are files of the largest size that are as much work as can be made of it.

@@ -14,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// mostText bounds all the problems of a file, in bytes.
+const mostText = 64 << 10
+
 const small = "webhook: {user: a}\ndeployments: [{name: a, accelerator: {arn: 'arn:aws:globalaccelerator::123456789012:accelerator/1', dnsNames: [a.b]}, sites: [{name: a, infinispan: none}, {name: b, infinispan: none}]}]"
 
 // FuzzRead: a file is within the limits and reaches the functions as it is, or

@@ -36,20 +36,20 @@ func checkError(t testing.TB, err error) {
 func TestLabels(t *testing.T) {
 	p := newPipeline(t)
 	plain := p.plain(t)
-	places := []string{"alertname", "accelerator", "reporter", "site", "severity", "status", "fingerprint", "startsAt", "generatorURL", "groupKey", "header"}
+	places := []string{"alertname", "accelerator", "reporter", "site", "status", "fingerprint", "startsAt", "whatever is not looked at"}
 	for _, place := range places {
 		for _, value := range strange {
 			alert, key, headers := alertOf(p), "key", map[string]string{}
 			labels, _ := alert["labels"].(map[string]any)
 			switch place {
-			case "groupKey":
+			case "whatever is not looked at":
 				key = value
-			case "header":
 				headers["x-"+value], headers["host"], headers["content-type"] = value, value, value
-			case "status", "fingerprint", "startsAt", "generatorURL":
+				labels["severity"], labels["x-"+value], alert["generatorURL"], alert["x-"+value], alert["annotations"] = value, value, value, value, value
+			case "status", "fingerprint", "startsAt":
 				alert[place] = value
 			default:
-				labels[place], labels[value] = value, value
+				labels[place] = value
 			}
 			before := len(p.bus.Events())
 			if status := p.post(t, alert, key, headers); status != 204 {
@@ -64,10 +64,11 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// fields are the texts of a step's input, by their path.
+// fields are those of a step's input, by their path; no path stands for all the
+// texts that are not looked at, together.
 var fields = [][]string{
-	{"version"}, {"deployment"}, {"accelerator"}, {"reporter"}, {"site"}, {"receivedAt"}, {"alert", "fingerprint"}, {"alert", "startsAt"}, {"alert", "groupKey"},
-	{"execution"}, {"decision"}, {"checkedAt"}, {"record"}, {"begun"}, {"repeated"}, {"of-tomorrow"}, {"alert"}, {},
+	{"version"}, {"deployment"}, {"reporter"}, {"site"}, {"receivedAt"}, {"alert", "startsAt"}, {"execution"}, {"decision"}, {"checkedAt"},
+	{"record"}, {"begun"}, {"repeated"}, {"alert"}, {},
 }
 
 // input is a step's input with one strange value in it.
@@ -81,7 +82,9 @@ func (p *pipeline) input(t testing.TB, path []string, value any) json.RawMessage
 	switch len(path) {
 	case 0:
 		all["record"] = []any{map[string]any{"listener": value, "group": value, "endpoint": value, "weight": 1, "clientIPPreservation": true}}
-		all["repeated"] = true
+		all["accelerator"], all["of-tomorrow"], all["repeated"] = value, value, true
+		inner, _ := all["alert"].(map[string]any)
+		inner["fingerprint"], inner["groupKey"] = value, value
 	case 1:
 		all[path[0]] = value
 	default:

@@ -131,6 +131,9 @@ func TestBounds(t *testing.T) {
 	for name, body := range nasty() {
 		for _, encoded := range []bool{false, true} {
 			name, r := name, post(body)
+			if encoded && slower > 1 {
+				continue // it costs a second walk; the build without the detector has it
+			}
 			if encoded {
 				name += ", base64"
 				r.IsBase64Encoded, r.Body = true, base64.StdEncoding.EncodeToString([]byte(body))
