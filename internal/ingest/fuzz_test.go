@@ -191,16 +191,40 @@ func FuzzRequest(f *testing.F) {
 		if json.Unmarshal(raw, &r) != nil {
 			return // Lambda's runtime refuses it likewise
 		}
-		status, events := try(t, r)
-		right := false
-		for name, value := range r.Headers {
-			scheme, rest, _ := strings.Cut(value, " ")
-			rest = strings.NewReplacer("\r", "", "\n", "").Replace(strings.Trim(rest, " "))
-			right = right || strings.EqualFold(name, "authorization") && strings.EqualFold(scheme, "basic") && rest == basic(user, password)[6:]
-		}
-		switch isPost := r.RequestContext.HTTP.Method == "POST"; {
-		case !isPost && status != 405, isPost && !right && status != 401, status != 204 && events > 0:
-			t.Errorf("%q: got %d with %d events", raw, status, events)
-		}
+		tryRequest(t, r)
+	})
+}
+
+// tryRequest: without POST nothing is looked at, and without the right header
+// nothing is put.
+func tryRequest(t *testing.T, r request) {
+	t.Helper()
+	status, events := try(t, r)
+	right := false
+	for name, value := range r.Headers {
+		scheme, rest, _ := strings.Cut(value, " ")
+		rest = strings.NewReplacer("\r", "", "\n", "").Replace(strings.Trim(rest, " "))
+		right = right || strings.EqualFold(name, "authorization") && strings.EqualFold(scheme, "basic") && rest == basic(user, password)[6:]
+	}
+	switch isPost := r.RequestContext.HTTP.Method == "POST"; {
+	case !isPost && status != 405, isPost && !right && status != 401, status != 204 && events > 0:
+		t.Errorf("%+v: got %d with %d events", r, status, events)
+	}
+}
+
+// FuzzHeaders is FuzzRequest by its parts: any method, names in any letters,
+// several of one name, a body that is not what its flag says.
+func FuzzHeaders(f *testing.F) {
+	good := webhook(firing("site-a", "site-b"))
+	f.Add("POST", "authorization", basic(user, password), "x", "y", "192.0.2.1", good, false)
+	f.Add("POST", "AUTHORIZATION", basic(user, password), "authorization", "Basic x", "::1", good, false)
+	f.Add("POST", "Authorization", "Bearer x", "authorization", basic(user, password), "\n{}", good, true)
+	f.Add("POST\r\n", "authorization", basic(user, password), "", "", "", "", false)
+	f.Add("PO\u017fT", "author\u0131zation", basic(user, password), "\x00", strings.Repeat("y", 10_000), "\xff", "e30=", true)
+	f.Fuzz(func(t *testing.T, method, name, value, other, otherValue, source, body string, encoded bool) {
+		r := request{Body: body, IsBase64Encoded: encoded, Headers: map[string]string{name: value}}
+		r.Headers[other] = otherValue
+		r.RequestContext.HTTP.Method, r.RequestContext.HTTP.SourceIP = method, source
+		tryRequest(t, r)
 	})
 }

@@ -220,6 +220,7 @@ func TestErrors(t *testing.T) {
 		"binary":            {[]byte(plain), awsfake.Fault{}, &contract.Misconfigured{}, contract.SecretUnusable},
 		"empty":             {"", awsfake.Fault{}, &contract.Misconfigured{}, contract.SecretUnusable},
 		"newline":           {plain + "\n", awsfake.Fault{}, &contract.Misconfigured{}, contract.SecretUnusable},
+		"NUL":               {plain + "\x00", awsfake.Fault{}, &contract.Misconfigured{}, contract.SecretUnusable},
 		"throttled":         {nil, awsfake.Fault{Status: 400, Code: "ThrottlingException"}, &contract.Transient{}, contract.Unavailable},
 		"internal":          {nil, awsfake.Fault{Status: 500, Code: "InternalServiceError"}, &contract.Transient{}, contract.Unavailable},
 		"cut":               {nil, awsfake.Fault{Cut: true}, &contract.Transient{}, contract.Unavailable},
