@@ -94,6 +94,7 @@ func TestSelectOne(t *testing.T) {
 		}), ""},
 		"a little ahead":           {firing(map[string]any{"startsAt": "2026-11-23T09:05:00Z"}), is(func(e *contract.Event) { e.Alert.StartsAt = time.Date(2026, 11, 23, 9, 5, 0, 0, time.UTC) }), ""},
 		"annotations of any type":  {firing(map[string]any{"annotations": 7, "endsAt": []int{}, "generatorURL": false}), &good, ""},
+		"escaped names and values": {json.RawMessage(strings.NewReplacer(`"site"`, `"\u0073ite"`, `"status"`, `"st\u0061tus"`, `"labels"`, `"\u006cabels"`, `"firing"`, `"f\u0069ring"`).Replace(string(firing(nil)))), &good, ""},
 		"unknown fields":           {firing(map[string]any{"new": map[string]any{"x": 1}}), &good, ""},
 		"resolved":                 {firing(map[string]any{"status": "resolved"}), nil, alert.Resolved},
 		"other alert":              {firing(map[string]any{"alertname": "Watchdog"}), nil, alert.OtherAlert},

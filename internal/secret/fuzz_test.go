@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -48,7 +49,7 @@ func FuzzAnswer(f *testing.F) {
 		_ = json.NewDecoder(bytes.NewReader(body)).Decode(&all)
 		want, _ := all["SecretString"].(string)
 		if err == nil {
-			if status/100 != 2 || want == "" || v.Expose() != want || strings.ContainsFunc(want, unicode.IsControl) {
+			if status/100 != 2 || want == "" || v.Expose() != want || strings.ContainsFunc(want, unicode.IsControl) || !utf8.ValidString(v.Expose()) {
 				t.Errorf("%d %q: got %q", status, body, v.Expose())
 			}
 			return

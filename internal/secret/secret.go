@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -176,6 +177,8 @@ func (r *Reader) judge(out *secretsmanager.GetSecretValueOutput, err error) (Val
 		return unusable("is binary")
 	case plain == "":
 		return unusable("is empty")
+	case !utf8.ValidString(plain):
+		return unusable("is no text in UTF-8")
 	case strings.ContainsFunc(plain, unicode.IsControl):
 		return unusable("holds a control character (a newline at its end?)")
 	}
