@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo test test-fast fuzz setup prerequisites lint synth ci clean
+.PHONY: demo test test-fast worlds fuzz setup prerequisites lint synth ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -29,6 +29,12 @@ test-fast: prerequisites
 	$(GOTEST) ./functions/... ./internal/...
 	go test -run '^Test(Bounds|Huge)' ./internal/... # of time and memory, as built
 	cd infra && $(GOTEST) ./...
+
+# As many random worlds as CI visits. Without the race detector: a world is lived
+# one call at a time, and `make test` visits a thousand with it.
+WORLDS        ?= 20000
+worlds: prerequisites
+	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^TestWorlds$$' .
 
 # Every fuzz target that any package has, one a run, as go test wants it. What a
 # run finds lies in testdata/fuzz of its package then: mend it and commit both.
@@ -70,7 +76,7 @@ synth: setup
 # Everything that must hold; nothing is skipped for want of a tool.
 ci: export SITEFENCE_REAL := 1
 ci: FUZZTIME := 10s
-ci: lint test fuzz synth
+ci: lint test worlds fuzz synth
 
 clean:
 	rm -rf build cdk.out .cache node_modules

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // direct answers reads without a wire, in the SDK's own types: three worlds in
@@ -49,7 +51,7 @@ func read[T any](ctx context.Context, w *World, operation, target string, answer
 // ListListeners implements accelerator.Reading.
 func (d direct) ListListeners(ctx context.Context, in *globalaccelerator.ListListenersInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListListenersOutput, error) {
 	return read(ctx, d.w, "ListListeners", *in.AcceleratorArn, func() (*globalaccelerator.ListListenersOutput, error) {
-		out := &globalaccelerator.ListListenersOutput{}
+		out := &globalaccelerator.ListListenersOutput{Listeners: []gatypes.Listener{}}
 		for _, l := range d.w.Listeners() {
 			out.Listeners = append(out.Listeners, gatypes.Listener{ListenerArn: aws.String(l.ARN)})
 		}
@@ -60,13 +62,14 @@ func (d direct) ListListeners(ctx context.Context, in *globalaccelerator.ListLis
 // ListEndpointGroups implements accelerator.Reading.
 func (d direct) ListEndpointGroups(ctx context.Context, in *globalaccelerator.ListEndpointGroupsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListEndpointGroupsOutput, error) {
 	return read(ctx, d.w, "ListEndpointGroups", *in.ListenerArn, func() (*globalaccelerator.ListEndpointGroupsOutput, error) {
-		out := &globalaccelerator.ListEndpointGroupsOutput{}
+		out := &globalaccelerator.ListEndpointGroupsOutput{EndpointGroups: []gatypes.EndpointGroup{}}
 		for _, l := range d.w.Listeners() {
 			if l.ARN != *in.ListenerArn {
 				continue
 			}
 			for _, g := range l.Groups {
-				group := gatypes.EndpointGroup{EndpointGroupArn: aws.String(g.ARN), TrafficDialPercentage: aws.Float32(g.Dial)}
+				group := gatypes.EndpointGroup{EndpointGroupArn: aws.String(g.ARN), TrafficDialPercentage: aws.Float32(g.Dial),
+					EndpointDescriptions: []gatypes.EndpointDescription{}}
 				for _, e := range g.Endpoints {
 					group.EndpointDescriptions = append(group.EndpointDescriptions, gatypes.EndpointDescription{
 						EndpointId: aws.String(e.ID), Weight: aws.Int32(e.Weight), HealthState: gatypes.HealthState(e.Health),
@@ -91,7 +94,11 @@ func (d direct) DescribeTags(ctx context.Context, in *elb.DescribeTagsInput, opt
 		for _, arn := range in.ResourceArns {
 			tags := d.w.tags[arn]
 			if tags == nil {
-				return nil, &smithy.GenericAPIError{Code: "LoadBalancerNotFound", Message: arn}
+				// With the status that goes with it, as the SDK has it of an answer.
+				return nil, &smithyhttp.ResponseError{
+					Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusBadRequest}},
+					Err:      &smithy.GenericAPIError{Code: "LoadBalancerNotFound", Message: arn},
+				}
 			}
 			description := elbtypes.TagDescription{ResourceArn: aws.String(arn)}
 			for k, v := range tags {
