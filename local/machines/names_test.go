@@ -1,0 +1,209 @@
+package machines_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// finished runs executions of those names to their end, one after the other, so
+// that the last name is the newest in the list.
+func (s *scene) finished(machine string, names ...string) {
+	s.t.Helper()
+	for _, name := range names {
+		s.end(s.start(machine, name, object{}))
+	}
+}
+
+// TestNextName: of what stands in the list only the guard's own names count,
+// and the highest number, not the newest.
+func TestNextName(t *testing.T) {
+	t.Parallel()
+	hand := []string{"by-hand", "fence-007", "fence-12x", "fence-0", "fence-", "fence-1234567890", "Fence-9", "xfence-8", "fence-1.5"}
+	for name, tc := range map[string]struct {
+		names []string
+		want  string
+	}{
+		"an empty list":                  {nil, "fence-1"},
+		"exactly one":                    {[]string{"fence-1"}, "fence-2"},
+		"one by hand":                    {[]string{"by-hand"}, "fence-1"},
+		"hand-named in front of fence-3": {append([]string{"fence-3"}, hand...), "fence-4"},
+		"nothing but hand-named":         {hand, "fence-1"},
+		"9 and 10 by number":             {[]string{"fence-9", "fence-10"}, "fence-11"},
+		"an old one is the newest":       {[]string{"fence-10", "fence-9"}, "fence-11"},
+		"the last number but one":        {[]string{"fence-999999998"}, "fence-999999999"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.set(check, s.split())
+			fences := s.machine(passes)
+			s.finished(fences, tc.names...)
+			e := s.run(s.guard(fences), "", s.event())
+			s.wantStarted(e, fences, tc.want)
+			s.wantCalls("check")
+		})
+	}
+}
+
+// wantStarted asserts that the guard started a fence of that name, with the
+// event and its own id as the input.
+func (s *scene) wantStarted(e ended, fences, name string) {
+	s.t.Helper()
+	s.wantEnd(e, "FenceStarted", "FenceStarted")
+	var out struct{ Fence string }
+	_ = json.Unmarshal([]byte(e.Output), &out)
+	if want := strings.Replace(fences, ":stateMachine:", ":execution:", 1) + ":" + name; out.Fence != want {
+		s.t.Errorf("started %q, want %q", out.Fence, want)
+		return
+	}
+	started, err := states.DescribeExecution(s.ctx, &sfn.DescribeExecutionInput{ExecutionArn: &out.Fence})
+	s.must(err)
+	var in object
+	s.must(json.Unmarshal([]byte(*started.Input), &in))
+	if in["guard"] != e.ARN || in["deployment"] != s.id || in["receivedAt"] != s.event()["receivedAt"] {
+		s.t.Errorf("the fence was given %s", *started.Input)
+	}
+}
+
+// TestPages: more hand-named executions than a page holds stand before the
+// first fence-<n>, or there is none at all.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, want string
+		steps       int
+	}{
+		"fence-3 on the second page": {"fence-3", "fence-4", 2},
+		"none on two pages":          {"hand", "fence-1", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.set(check, s.split())
+			fences := s.machine(passes)
+			s.finished(fences, tc.first)
+			var wg sync.WaitGroup
+			for i := range 100 {
+				wg.Go(func() { s.end(s.start(fences, fmt.Sprintf("hand-%d", i), object{})) })
+			}
+			wg.Wait()
+			e := s.run(s.guard(fences), "", s.event())
+			s.wantStarted(e, fences, tc.want)
+			if got := count(e.Steps, "FindNewestFence"); got != tc.steps {
+				t.Errorf("looked at %d pages, want %d", got, tc.steps)
+			}
+		})
+	}
+}
+
+// over changes the guard's machines: one that the first list sees, one for the
+// second, one for Describe.
+func over(listed, newest, described string) change {
+	return func(d definition) {
+		d.States["LookForRunningFence"]["Arguments"].(map[string]any)["StateMachineArn"] = listed
+		text := d.States["FindNewestFence"]["Arguments"].(string)
+		at := strings.Index(text, "arn:")
+		d.States["FindNewestFence"]["Arguments"] = text[:at] + newest + text[at+strings.Index(text[at:], "'"):]
+		d.States["LookAtRefusedName"]["Arguments"] = map[string]any{"ExecutionArn": "{% '" +
+			strings.Replace(described, ":stateMachine:", ":execution:", 1) + ":fence-' & $string($generation) %}"}
+	}
+}
+
+// TestRunningInTheSecondListOnly: the first list is stale, the second shows a
+// RUNNING execution, even a hand-named one: nothing is named while it is open.
+func TestRunningInTheSecondListOnly(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"fence-4", "by-hand"} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.set(check, s.split())
+			fences, none := s.machine(stays), s.machine(passes)
+			open := s.start(fences, name, object{})
+			guard := s.start(s.guard(fences, over(none, fences, fences)), "", s.event())
+			s.entered(guard, "WaitForTheTurn", 5)
+			s.wantOnly(fences, name)
+			s.stop(open)
+			s.end(open)
+			e := s.end(guard)
+			s.wantStarted(e, fences, map[string]string{"fence-4": "fence-5", "by-hand": "fence-1"}[name])
+		})
+	}
+}
+
+func (s *scene) stop(arn string) {
+	s.t.Helper()
+	_, err := states.StopExecution(s.ctx, &sfn.StopExecutionInput{ExecutionArn: &arn})
+	s.must(err)
+}
+
+func (s *scene) wantOnly(machine string, names ...string) {
+	s.t.Helper()
+	out, err := states.ListExecutions(s.ctx, &sfn.ListExecutionsInput{StateMachineArn: &machine})
+	s.must(err)
+	var got []string
+	for _, e := range out.Executions {
+		got = append(got, *e.Name)
+	}
+	if strings.Join(got, " ") != strings.Join(names, " ") {
+		s.t.Errorf("executions %v, want %v", got, names)
+	}
+}
+
+// TestRefusedNameThatDescribeKnows: the lists do not show fence-1 to fence-3,
+// but they are closed: the next number is tried after each, without a minute.
+func TestRefusedNameThatDescribeKnows(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences, none := s.machine(passes), s.machine(passes)
+	s.finished(fences, "fence-1", "fence-2", "fence-3")
+	e := s.run(s.guard(fences, over(none, none, fences)), "", s.event())
+	s.wantStarted(e, fences, "fence-4")
+	if got := count(e.Steps, "LookAtRefusedName"); got != 3 {
+		t.Errorf("looked %d times at a refused name, want 3", got)
+	}
+	s.wantCalls("check*4")
+}
+
+// TestRefusedNamesUpTo: numbers that nobody can see are jumped over, up to a
+// number that leaves room; there the guard waits out its hour and says so.
+func TestRefusedNamesUpTo(t *testing.T) {
+	t.Parallel()
+	from := func(floor, waited int) change {
+		return func(d definition) {
+			assign := d.States["Remember"]["Assign"].(map[string]any)
+			assign["floor"], assign["waited"] = floor, waited
+		}
+	}
+	t.Run("jumped over", func(t *testing.T) {
+		s := newScene(t)
+		s.set(check, s.split())
+		fences, none := s.machine(passes), s.machine(passes)
+		s.finished(fences, "fence-400000001")
+		e := s.run(s.guard(fences, over(none, none, none), from(400000000, 0)), "", s.event())
+		s.wantStarted(e, fences, "fence-500000000")
+	})
+	t.Run("at the bound", func(t *testing.T) {
+		s := newScene(t)
+		s.set(check, s.split())
+		fences, none := s.machine(passes), s.machine(passes)
+		s.finished(fences, "fence-500000000")
+		e := s.run(s.guard(fences, over(none, none, none), from(499999999, 3400)), "", s.event())
+		s.wantEnd(e, "TurnNeverCame", "TurnNeverCame")
+		s.wantOnly(fences, "fence-500000000")
+	})
+}
+
+// TestNumbersUsedUp: there is no number after the last. The guard says so
+// itself; a fence of ten digits would only be refused by its machine.
+func TestNumbersUsedUp(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences := s.machine(passes)
+	s.finished(fences, "fence-999999999")
+	e := s.run(s.guard(fences), "", s.event())
+	s.wantEnd(e, "NumbersUsedUp", "NumbersUsedUp")
+	s.wantOnly(fences, "fence-999999999")
+}
