@@ -36,14 +36,15 @@ WORLDS        ?= 20000
 worlds: prerequisites
 	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^TestWorlds$$' .
 
-# Every fuzz target that any package has, one a run, as go test wants it. What a
+# Every fuzz target that any package has, one a run, as go test wants it. Making
+# an input smaller would by default take longer than all the rest. What a
 # run finds lies in testdata/fuzz of its package then: mend it and commit both.
 fuzz: prerequisites
 	@for package in $$(git grep -l --untracked '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 		targets=$$(go test -list '^Fuzz' ./$$package) || { echo "$$targets" >&2; exit 1; }; \
 		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$package || exit 1; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package || exit 1; \
 		done; \
 	done
 
