@@ -26,18 +26,19 @@ import (
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
-// The timeouts of one HTTP call to AWS. A read is sent again by the SDK, so that
-// one hung connection does not use up the invocation; a write is waited for.
+// ReadTimeout and WriteTimeout bound one HTTP call to AWS. A read is sent again
+// by the SDK, so that one hung connection does not use up the invocation; a
+// write is waited for.
 const (
-	readTimeout  = 6 * time.Second
-	writeTimeout = 25 * time.Second
+	ReadTimeout  = 6 * time.Second
+	WriteTimeout = 25 * time.Second
 )
 
 // Function is what the functions of one deployment are made of.
 type Function struct {
 	Deployment config.Deployment
 	aws        aws.Config
-	writing    aws.HTTPClient // waits longer, see writeTimeout
+	writing    aws.HTTPClient // waits longer, see WriteTimeout
 }
 
 // Load reads the configuration beside the binary and the AWS environment.
@@ -51,13 +52,13 @@ func Load(ctx context.Context) (Function, error) {
 
 // New is Load for a deployment that is known already.
 func New(ctx context.Context, deployment config.Deployment) (Function, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(readTimeout)))
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(ReadTimeout)))
 	if err != nil {
 		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
 	f := With(deployment, cfg)
-	f.writing = limit.Answers(awshttp.NewBuildableClient().WithTimeout(writeTimeout))
+	f.writing = limit.Answers(awshttp.NewBuildableClient().WithTimeout(WriteTimeout))
 	return f, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 // Fault is what becomes of an outside call.
@@ -78,7 +79,7 @@ func (g awsGate) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{request: r, body: body}
+	c := &Call{body: body}
 	switch service, _, _ := strings.Cut(r.URL.Host, "."); service {
 	case "globalaccelerator":
 		_, c.Operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -100,7 +101,24 @@ func (g awsGate) Do(r *http.Request) (*http.Response, error) {
 	default:
 		return nil, fmt.Errorf("nobody serves %s", r.URL)
 	}
-	return g.w.pass(c)
+	// Given up after a while, as by the clients that the functions wire.
+	client := http.Client{Transport: parking{g.w, c}, Timeout: wiring.ReadTimeout}
+	if c.Writes() {
+		client.Timeout = wiring.WriteTimeout
+	}
+	return client.Do(r)
+}
+
+// parking is the transport of one call.
+type parking struct {
+	w *World
+	c *Call
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p parking) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.c.request = r
+	return p.w.pass(p.c)
 }
 
 // siteGate is the transport of one site's Infinispan client.

@@ -171,16 +171,19 @@ func (w *World) Deliver(run *Run) {
 	case KilledAfter:
 		w.Abort(run)
 		return
-	case Lost, SlowApplied:
+	case SlowApplied:
+		time.Sleep(run.Call().Timeout)
 		run.Fail("States.Timeout", "")
 		return
-	case Malformed:
-		run.Succeed(map[string]any{"Payload": nil, "StatusCode": 200.0})
+	case Lost:
+		run.Fail("Lambda.SdkClientException", "the answer was lost")
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
+	case run.fate == Malformed && !inv.killed && inv.problem == nil:
+		run.Succeed(map[string]any{"Payload": nil, "StatusCode": 200.0})
 	case inv.killed:
 		run.Fail("Runtime.ExitError", `{"errorType":"Runtime.ExitError","errorMessage":"exit status 137"}`)
 	case inv.problem != nil:

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
@@ -139,6 +140,7 @@ func New(opt Options) (*World, error) {
 func (w *World) wire(opt Options) error {
 	cfg := aws.Config{Region: "eu-west-1", HTTPClient: awsGate{w},
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+	cfg.Retryer = func() aws.Retryer { return retry.NewStandard(withoutJitter) }
 	if !opt.Retries {
 		cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	}
@@ -174,6 +176,14 @@ func (w *World) wire(opt Options) error {
 	check.Log, update.Log, offline.Log = log, log, log
 	w.steps = map[string]step{CheckHealth: stepOf(check), UpdateAccelerator: stepOf(update), TakeOffline: stepOf(offline)}
 	return nil
+}
+
+// withoutJitter waits as long as the SDK does on average, so that a seed decides
+// everything.
+func withoutJitter(o *retry.StandardOptions) {
+	o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+		return 400 * time.Millisecond << min(attempt, 5), nil
+	})
 }
 
 // Tag makes a load balancer exist with these tags, or, if nil, be gone.
