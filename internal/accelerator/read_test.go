@@ -2,8 +2,12 @@ package accelerator_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -100,5 +104,20 @@ func TestReadErrors(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestNoTagsDescribed: a 200 that describes nothing (to the SDK, anything that
+// is no XML) does not make the load balancers nobody's.
+func TestNoTagsDescribed(t *testing.T) {
+	for name, body := range map[string]string{"empty": "", "no XML": `{"a":`, "none": "<DescribeTagsResponse/>"} {
+		w := newWorld(t, tcp(inWest(end("a1"), end("b1"))))
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(body)) }))
+		t.Cleanup(server.Close)
+		w.read.Balancers = elb.New(elb.Options{BaseEndpoint: &server.URL, Region: west, RetryMaxAttempts: 1,
+			Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+		if state, err := w.look(t.Context()); contract.ReasonOf(err) != contract.Unavailable {
+			t.Errorf("%s: got %+v, %v; want unavailable", name, state, err)
+		}
 	}
 }
