@@ -46,12 +46,24 @@ type State struct {
 	Error, Cause   string
 }
 
-// Retrier is one entry of Retry.
+// Retrier is one entry of Retry. What AWS has a default for must be there.
 type Retrier struct {
 	ErrorEquals                                   []string
 	IntervalSeconds, BackoffRate, MaxDelaySeconds float64
-	MaxAttempts                                   int
+	MaxAttempts                                   *int
 	JitterStrategy                                string
+}
+
+func (r Retrier) check() error {
+	switch {
+	case r.MaxAttempts == nil:
+		return errors.New("Retry: got no MaxAttempts, want it said")
+	case *r.MaxAttempts > 0 && (r.IntervalSeconds < 1 || r.BackoffRate < 1):
+		return errors.New("Retry: got no IntervalSeconds or BackoffRate, want them said")
+	case r.JitterStrategy != "" && r.JitterStrategy != "FULL" && r.JitterStrategy != "NONE":
+		return fmt.Errorf("Retry: got JitterStrategy %q, want FULL or NONE", r.JitterStrategy)
+	}
+	return nil
 }
 
 // Catcher is one entry of Catch.
@@ -68,6 +80,8 @@ type Choice struct {
 	Assign, Output     json.RawMessage
 	Next               string
 }
+
+const runtimeError = "States.Runtime"
 
 var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
 
@@ -95,6 +109,11 @@ func Parse(text string, substitutions map[string]string) (*Definition, error) {
 	for name, s := range d.States {
 		if !slices.Contains([]string{"Pass", "Task", "Choice", "Wait", "Succeed", "Fail"}, s.Type) {
 			missing = append(missing, fmt.Errorf("%s: unknown type %q", name, s.Type))
+		}
+		for _, r := range s.Retry {
+			if err := r.check(); err != nil {
+				missing = append(missing, fmt.Errorf("%s: %w", name, err))
+			}
 		}
 		for _, next := range s.targets() {
 			if _, ok := d.States[next]; !ok {
@@ -124,8 +143,13 @@ func (s State) targets() []string {
 	return all
 }
 
-// matches reports whether an error is among those of a Retrier or Catcher.
+// matches reports whether an error is among those of a Retrier or Catcher. One
+// error ends an execution whatever they say (Step Functions Developer Guide,
+// "Handling errors").
 func matches(errorEquals []string, name string) bool {
+	if name == runtimeError {
+		return false
+	}
 	return slices.Contains(errorEquals, "States.ALL") || slices.Contains(errorEquals, name) ||
 		name != "States.Timeout" && slices.Contains(errorEquals, "States.TaskFailed")
 }

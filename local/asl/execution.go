@@ -114,7 +114,7 @@ func (e *Execution) Succeed(result any) {
 	}
 	value, err := plain(result)
 	if err != nil {
-		e.failed("States.Runtime", err.Error())
+		e.failed(runtimeError, err.Error())
 		return
 	}
 	s := e.d.States[e.State]
@@ -297,7 +297,7 @@ func (e *Execution) fail(err error) {
 		e.failed("States.QueryEvaluationError", err.Error())
 		return
 	}
-	e.failed("States.Runtime", err.Error())
+	e.failed(runtimeError, err.Error())
 }
 
 // failed lets Retry, then Catch, decide about an error in the current state.
@@ -307,7 +307,7 @@ func (e *Execution) failed(name, cause string) {
 		if !matches(r.ErrorEquals, name) {
 			continue
 		}
-		if e.failures[i] < r.MaxAttempts {
+		if e.failures[i] < *r.MaxAttempts {
 			e.failures[i]++
 			e.tries++
 			pause := r.delay(e.failures[i])

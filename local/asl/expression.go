@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	jsonata "github.com/blues/jsonata-go"
 )
@@ -13,6 +14,10 @@ type expression struct {
 	expr *jsonata.Expr
 	err  error
 }
+
+// evaluating is held during an evaluation: the functions of the JSONata library
+// are of the process and keep their context in themselves.
+var evaluating sync.Mutex
 
 // queryError is what AWS calls States.QueryEvaluationError.
 type queryError struct{ text string }
@@ -74,6 +79,8 @@ func expressionIn(text string) (string, bool) {
 // query evaluates one expression. An expression that yields nothing fails, as
 // on AWS.
 func (d *Definition) query(source string, vars map[string]any, random func() float64) (any, error) {
+	evaluating.Lock()
+	defer evaluating.Unlock()
 	e, ok := d.compiled[source]
 	if !ok {
 		e = &expression{}
