@@ -183,7 +183,7 @@ func (w *World) Deliver(run *Run) {
 	defer w.mu.Unlock()
 	switch {
 	case run.fate == Malformed && !inv.killed && inv.problem == nil:
-		run.Succeed(map[string]any{"Payload": nil, "StatusCode": 200.0})
+		run.Succeed(map[string]any{"Payload": map[string]any{}, "StatusCode": 200.0})
 	case inv.killed:
 		run.Fail("Runtime.ExitError", `{"errorType":"Runtime.ExitError","errorMessage":"exit status 137"}`)
 	case inv.problem != nil:
