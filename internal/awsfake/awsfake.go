@@ -53,6 +53,13 @@ func (f *Faults) Add(faults ...Fault) {
 	f.queue = append(f.queue, faults...)
 }
 
+// Clear forgets the faults that are left.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = nil
+}
+
 // Calls are all calls so far.
 func (f *Faults) Calls() []Call {
 	f.mu.Lock()

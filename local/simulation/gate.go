@@ -15,6 +15,7 @@ import (
 
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/wiring"
+	ga "github.com/sitefence/sitefence/local/globalaccelerator"
 )
 
 // Fault is what becomes of an outside call.
@@ -216,9 +217,12 @@ func (w *World) apply(c *Call) (*http.Response, error) {
 	if site, ok := w.infinispanOf(c); ok && w.unreachable[site] {
 		return nil, errors.New("connection refused")
 	}
-	before := w.Accelerator.Snapshot()
-	if c.Operation == takeOffline {
+	var before ga.State
+	switch {
+	case c.Operation == takeOffline:
 		w.judgeTakeOffline(c)
+	case c.Writes():
+		before = w.Accelerator.Snapshot()
 	}
 	recorder := httptest.NewRecorder()
 	r := c.request.Clone(c.request.Context())
