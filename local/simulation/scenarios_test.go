@@ -1,0 +1,113 @@
+package simulation_test
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sitefence/sitefence/internal/contract"
+	ga "github.com/sitefence/sitefence/local/globalaccelerator"
+	"github.com/sitefence/sitefence/local/infinispan"
+	"github.com/sitefence/sitefence/local/simulation"
+)
+
+const siteC = contract.Site("site-c")
+
+// scenario is one way to a fence. Its end is always the same: site-b is out,
+// site-a serves alone (or with site-c) and does not replicate to site-b.
+type scenario struct {
+	name, about string
+	sites       []string
+	listeners   []ga.Listener
+	prepare     func(*simulation.World)
+	reason      string // of the fence, if nothing goes wrong
+	// whole has its every step in the matrix; of the others only those steps
+	// that no scenario before them has.
+	whole bool
+}
+
+func group(endpoints ...string) ga.Group {
+	var all []ga.Endpoint
+	for _, name := range endpoints {
+		all = append(all, ga.NewEndpoint(lb(name)))
+	}
+	return ga.NewGroup(west, all...)
+}
+
+func scenarios() []scenario {
+	two := []string{"site-a", "site-b"}
+	return []scenario{
+		{name: "split", about: "the link of two sites is cut; two listeners, hence two writes", sites: two, whole: true, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b")), ga.NewListener(80, group("a", "b"))}},
+		{name: "fence lost", about: "site-b is out already, but the survivor replicates to it", sites: two, whole: true, reason: "fence-lost",
+			listeners: []ga.Listener{ga.NewListener(443, group("a"))}},
+		{name: "gone neighbour", about: "a load balancer that stays is gone, so that UpdateEndpointGroup is refused", sites: two, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b", "gone"))},
+			prepare:   func(w *simulation.World) { w.Tag(lb("gone"), nil) }},
+		{name: "witness", about: "a third site serves and is asked", sites: append(two, "site-c"), reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b", "c"))},
+			prepare:   func(w *simulation.World) { w.Infinispan.CutBetween("site-b", "site-c") }},
+		{name: "refused name", about: "the name fence-1 is refused, though no list shows it", sites: two, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
+			prepare:   func(w *simulation.World) { w.Taken["fence-1"] = true }},
+		{name: "disobedient", about: "the survivor's Infinispan does not obey for the first minutes", sites: two, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
+			prepare: func(w *simulation.World) {
+				w.Infinispan.Inject("site-a", infinispan.Fault{On: infinispan.TakeOffline, Times: 22, Do: infinispan.AnswerEmpty()})
+			}},
+	}
+}
+
+// begin makes the scenario's world, in which nothing has been reported yet.
+func (s scenario) begin(opt simulation.Options) (*simulation.World, error) {
+	opt.Listeners, opt.Retries, opt.Tags = s.listeners, true, map[string]map[string]string{}
+	for _, name := range []string{"a", "b", "c"} {
+		opt.Tags[lb(name)] = map[string]string{"site": "site-" + name}
+	}
+	w, err := simulation.New(opt)
+	if err != nil {
+		return nil, err
+	}
+	w.Infinispan.CutBetween("site-a", "site-b")
+	if s.prepare != nil {
+		s.prepare(w)
+	}
+	return w, nil
+}
+
+// wrong says what keeps a world from being as every fence must leave it. It is
+// told from the world alone.
+func (s scenario) wrong(w *simulation.World) []string {
+	var wrong []string
+	want := simulationListeners(s.listeners, siteB)
+	if diff := cmp.Diff(want, simulationListeners(w.Listeners(), "")); diff != "" {
+		wrong = append(wrong, "the accelerator (-want +got):\n"+diff)
+	}
+	for _, from := range s.sites {
+		for _, to := range s.sites {
+			status := infinispan.Online
+			if from == "site-a" && to == "site-b" {
+				status = infinispan.Offline
+			}
+			if got := w.Infinispan.Status(from, to); from != to && got != status {
+				wrong = append(wrong, fmt.Sprintf("replication from %s to %s is %s, want %s", from, to, got, status))
+			}
+		}
+	}
+	return wrong
+}
+
+// simulationListeners is what counts of listeners, without a site's endpoints.
+func simulationListeners(listeners []ga.Listener, without contract.Site) map[int32][]string {
+	out := map[int32][]string{}
+	for _, l := range listeners {
+		for _, e := range l.InService() {
+			if without == "" || e.ID != lb(string(without[len("site-"):])) {
+				out[l.Ports[0].From] = append(out[l.Ports[0].From], fmt.Sprintf("%s weight %d, preserves %t", e.ID, e.Weight, e.PreserveClientIP))
+			}
+		}
+		slices.Sort(out[l.Ports[0].From])
+	}
+	return out
+}
