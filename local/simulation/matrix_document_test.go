@@ -70,7 +70,7 @@ func matrix(rows []row, runs int, ingest []ingestRow) string {
 	fmt.Fprintf(&b, "\n%d steps, %d cells, %d runs of the machines.\n", len(rows)+len(ingest), cells, runs)
 	for _, s := range scenarios() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s.\n\n", sentence(s.name), sentence(s.about))
-		if !s.whole {
+		if s.every == nil {
 			b.WriteString("Only the steps that the scenarios above do not have.\n\n")
 		}
 		header(&b, "step")

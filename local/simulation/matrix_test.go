@@ -122,7 +122,7 @@ func derive(t *testing.T, wk worker) []row {
 			o := observer{map[string]int{}}
 			seen := map[place]bool{}
 			note := func(p place) simulation.Fault {
-				if !seen[p] && (s.whole || !known[p]) {
+				if !seen[p] && (!known[p] || s.every != nil && s.every(p)) {
 					rows = append(rows, row{s, p, map[simulation.Fault]string{}})
 				}
 				seen[p], known[p] = true, true
