@@ -123,6 +123,7 @@ func TestStates(t *testing.T) {
 		"literals beside expressions":        {`"Start":{"Type":"Pass","Output":{"a":["x","{% 1 + 1 %}"]},"Next":"End"},` + end, `{"a":["x",2]}`},
 		"a Condition is true or false":       {`"Start":{"Type":"Choice","Choices":[{"Condition":"{% 'x' %}","Next":"End"}],"Default":"End"},` + end, "FAILED States.QueryEvaluationError"},
 		"no choice and no default":           {`"Start":{"Type":"Choice","Choices":[{"Condition":"{% false %}","Next":"End"}]},` + end, "FAILED States.NoChoiceMatched"},
+		"the default":                        {`"Start":{"Type":"Choice","Choices":[{"Condition":"{% false %}","Output":1,"Next":"End"}],"Default":"End"},` + end, `{"a":1}`},
 		"the first true choice":              {`"Start":{"Type":"Choice","Choices":[{"Condition":"{% true %}","Output":1,"Next":"End"},{"Condition":"{% true %}","Output":2,"Next":"End"}],"Default":"End"},` + end, `1`},
 		"a Wait of no whole number":          {`"Start":{"Type":"Wait","Seconds":"{% 1.5 %}","Next":"End"},` + end, "FAILED States.QueryEvaluationError"},
 		"Fail with expressions":              {`"Start":{"Type":"Fail","Error":"{% 'E' & $states.input.a %}","Cause":"x"}`, "FAILED E1"},
@@ -231,8 +232,8 @@ func TestRefusedDefinitions(t *testing.T) {
 		"a state that is missing": {`{"QueryLanguage":"JSONata","States":{"A":{"Type":"Pass","Next":"B"}}}`, `A: no state "B"`},
 		"a catch to nowhere":      {`{"QueryLanguage":"JSONata","States":{"A":{"Type":"Task","Catch":[{"Next":"B"}]}}}`, `A: no state "B"`},
 		"a name without a value":  {`{"QueryLanguage":"JSONata","Comment":"${Name}"}`, `no substitution for ${Name}`},
-		"a default of attempts":   {fmt.Sprintf(retry, `{"ErrorEquals":["E"]}`), `A: Retry: got no MaxAttempts`},
-		"a default of backoff":    {fmt.Sprintf(retry, `{"ErrorEquals":["E"],"MaxAttempts":1,"IntervalSeconds":1}`), `A: Retry: got no IntervalSeconds or BackoffRate`},
+		"a default of attempts":   {fmt.Sprintf(retry, `{"ErrorEquals":["E"]}`), `A: retrier: got no MaxAttempts`},
+		"a default of backoff":    {fmt.Sprintf(retry, `{"ErrorEquals":["E"],"MaxAttempts":1,"IntervalSeconds":1}`), `A: retrier: got no IntervalSeconds or BackoffRate`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

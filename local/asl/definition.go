@@ -57,11 +57,11 @@ type Retrier struct {
 func (r Retrier) check() error {
 	switch {
 	case r.MaxAttempts == nil:
-		return errors.New("Retry: got no MaxAttempts, want it said")
+		return errors.New("retrier: got no MaxAttempts, want it said")
 	case *r.MaxAttempts > 0 && (r.IntervalSeconds < 1 || r.BackoffRate < 1):
-		return errors.New("Retry: got no IntervalSeconds or BackoffRate, want them said")
+		return errors.New("retrier: got no IntervalSeconds or BackoffRate, want them said")
 	case r.JitterStrategy != "" && r.JitterStrategy != "FULL" && r.JitterStrategy != "NONE":
-		return fmt.Errorf("Retry: got JitterStrategy %q, want FULL or NONE", r.JitterStrategy)
+		return fmt.Errorf("retrier: got JitterStrategy %q, want FULL or NONE", r.JitterStrategy)
 	}
 	return nil
 }

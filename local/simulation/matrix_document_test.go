@@ -74,7 +74,7 @@ func matrix(rows []row, runs int, ingest []ingestRow) string {
 			b.WriteString("Only the steps that the scenarios above do not have.\n\n")
 		}
 		header(&b, "step")
-		mine := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.scenario.name != s.name })
+		mine := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.name != s.name })
 		for len(mine) > 0 {
 			n := alike(mine)
 			line(&b, label(mine[:n]), mine[0].cells)

@@ -51,7 +51,7 @@ func TestFaultMatrix(t *testing.T) {
 	ran := 0
 	t.Run("cell", func(t *testing.T) {
 		for _, r := range rows {
-			t.Run(r.scenario.name+"/"+r.place.String(), func(t *testing.T) {
+			t.Run(r.name+"/"+r.place.String(), func(t *testing.T) {
 				t.Parallel()
 				wk := <-pool
 				defer func() { pool <- wk }()
