@@ -184,7 +184,9 @@ func (w *World) judgeEnd(run *Run) {
 	if run.Fence && run.Status == asl.Succeeded && run.removed && out.Outcome != "Fenced" {
 		w.violate("I6: %s removed endpoints and ended %s", run.Name, out.Outcome)
 	}
-	if run.Status == asl.Failed && (run.Error == "States.QueryEvaluationError" || run.Error == "States.Runtime") {
+	// A task that was answered with nonsense is right to fail in place.
+	refused := run.FailedInTask && run.fate == Malformed
+	if run.Status == asl.Failed && (run.Error == "States.QueryEvaluationError" || run.Error == "States.Runtime") && !refused {
 		w.violate("%s: the machine broke in %s: %s", run.Name, run.State, run.Cause)
 	}
 }

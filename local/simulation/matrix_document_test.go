@@ -71,7 +71,7 @@ func matrix(rows []row, runs int, ingest []ingestRow) string {
 	for _, s := range scenarios() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s.\n\n", sentence(s.name), sentence(s.about))
 		if s.every == nil {
-			b.WriteString("Only the steps that the scenarios above do not have.\n\n")
+			b.WriteString("Only the kinds of step that the scenarios above do not have.\n\n")
 		}
 		header(&b, "step")
 		mine := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.name != s.name })

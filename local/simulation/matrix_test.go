@@ -111,7 +111,7 @@ func faultsAt(p place) []simulation.Fault {
 // derive runs every scenario without a fault and notes each call and task.
 func derive(t *testing.T, wk worker) []row {
 	var rows []row
-	known := map[place]bool{}
+	known := map[place]bool{} // whatever N
 	for _, s := range scenarios() {
 		synctest.Test(t, func(t *testing.T) {
 			w, err := s.begin(simulation.Options{Machines: wk.machines, Infinispan: wk.doubles[len(s.sites)], Seed: seed})
@@ -122,10 +122,12 @@ func derive(t *testing.T, wk worker) []row {
 			o := observer{map[string]int{}}
 			seen := map[place]bool{}
 			note := func(p place) simulation.Fault {
-				if !seen[p] && (!known[p] || s.every != nil && s.every(p)) {
+				kind := p
+				kind.N = 0
+				if !seen[p] && (!known[kind] || s.every != nil && s.every(p)) {
 					rows = append(rows, row{s, p, map[simulation.Fault]string{}})
 				}
-				seen[p], known[p] = true, true
+				seen[p], known[kind] = true, true
 				return simulation.None
 			}
 			w.Alert(siteA, siteB)
