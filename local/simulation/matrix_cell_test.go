@@ -115,9 +115,9 @@ const (
 
 // result is what one run of a cell came to.
 type result struct {
-	ended     string // what the executions ended as under the fault
-	right     bool   // the world was right by then
-	redrivble bool   // the fence failed in a task
+	ended      string // what the executions ended as under the fault
+	right      bool   // the world was right by then
+	redrivable bool   // the fence failed in a task
 }
 
 // cell runs a scenario with a fault, takes the fault away, and lets the
@@ -155,9 +155,9 @@ func (s scenario) goOn(t *testing.T, w *simulation.World, then way, r *result) {
 	t.Helper()
 	before := len(w.Runs)
 	failed := slices.IndexFunc(w.Runs, func(run *simulation.Run) bool { return run.Fence && run.FailedInTask })
-	r.redrivble = failed >= 0
+	r.redrivable = failed >= 0
 	if then == byRedrive {
-		if !r.redrivble {
+		if !r.redrivable {
 			return
 		}
 		w.Redrive(w.Runs[failed])

@@ -51,7 +51,7 @@ func TestFaultMatrix(t *testing.T) {
 	ran := 0
 	t.Run("cell", func(t *testing.T) {
 		for _, r := range rows {
-			t.Run(r.name+"/"+r.place.String(), func(t *testing.T) {
+			t.Run(r.name+"/"+r.String(), func(t *testing.T) {
 				t.Parallel()
 				wk := <-pool
 				defer func() { pool <- wk }()
@@ -87,7 +87,7 @@ func (wk worker) both(t *testing.T, r row, fault simulation.Fault) (text string,
 			if !got.right {
 				text += "²"
 			}
-			if got.redrivble {
+			if got.redrivable {
 				wk.cell(t, r.scenario, aimed(), byRedrive)
 				runs++
 				text += "↻"
