@@ -16,6 +16,9 @@ type Value struct {
 	plain *string
 }
 
+// Of hides a secret that was read elsewhere.
+func Of(plain string) Value { return Value{&plain} }
+
 // Expose returns the secret itself, for the one place that needs it.
 func (v Value) Expose() string {
 	if v.plain == nil {
