@@ -7,11 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -155,34 +152,29 @@ func (r *Reader) read(ctx context.Context) (Value, error) {
 	return v, err
 }
 
-// judge makes a value of an answer. RFC 7617 allows no control characters in
-// a password; a newline at the end is the usual slip.
+// judge makes a value of an answer.
 func (r *Reader) judge(out *secretsmanager.GetSecretValueOutput, err error) (Value, error) {
-	unusable := func(why string) (Value, error) {
+	refuse := func(why string) (Value, error) {
 		return Value{}, contract.MisconfiguredF(contract.SecretUnusable,
 			"the secret %s %s; put the password there as plain text, then replay what failed", r.id, why)
 	}
 	switch awserr.Code(err) {
 	case "InvalidRequestException", "InvalidParameterException":
-		return unusable("cannot be read in its state (is it scheduled for deletion?)")
+		return refuse("cannot be read in its state (is it scheduled for deletion?)")
 	case "DecryptionFailure":
-		return unusable("cannot be decrypted (look at its KMS key)")
+		return refuse("cannot be decrypted (look at its KMS key)")
 	}
 	if err != nil {
 		return Value{}, awserr.Sort(err, "reading the secret "+r.id)
 	}
 	plain := aws.ToString(out.SecretString)
-	switch {
-	case len(out.SecretBinary) > 0:
-		return unusable("is binary")
-	case plain == "":
-		return unusable("is empty")
-	case !utf8.ValidString(plain):
-		return unusable("is no text in UTF-8")
-	case strings.ContainsFunc(plain, unicode.IsControl):
-		return unusable("holds a control character (a newline at its end?)")
+	if len(out.SecretBinary) > 0 {
+		return refuse("is binary")
 	}
-	return Value{&plain}, nil
+	if why := unusable(plain); why != "" {
+		return refuse(why)
+	}
+	return Of(plain), nil
 }
 
 // bucket is a token bucket; its zero value is full.

@@ -1,9 +1,13 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const redacted = "[redacted]"
@@ -18,6 +22,41 @@ type Value struct {
 
 // Of hides a secret that was read elsewhere.
 func Of(plain string) Value { return Value{&plain} }
+
+// maxRead is far more than any password.
+const maxRead = 64 << 10
+
+// Read reads a secret from a pipe or a file, to its end. One newline there is
+// the writer's habit and is cut; what is left must be usable as a password.
+// No error holds any of it.
+func Read(r io.Reader) (Value, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxRead+1))
+	if err != nil {
+		return Value{}, fmt.Errorf("reading the password: %w", err)
+	}
+	if len(data) > maxRead {
+		return Value{}, fmt.Errorf("the password is longer than %d KiB", maxRead>>10)
+	}
+	plain := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if why := unusable(plain); why != "" {
+		return Value{}, errors.New("the password " + why)
+	}
+	return Of(plain), nil
+}
+
+// unusable says why a text can be no password of Basic authentication; "" when
+// it can. RFC 7617 allows no control characters.
+func unusable(plain string) string {
+	switch {
+	case plain == "":
+		return "is empty"
+	case !utf8.ValidString(plain):
+		return "is no text in UTF-8"
+	case strings.ContainsFunc(plain, unicode.IsControl):
+		return "holds a control character (a newline at its end?)"
+	}
+	return ""
+}
 
 // Expose returns the secret itself, for the one place that needs it.
 func (v Value) Expose() string {
