@@ -3,37 +3,96 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 
 	"github.com/sitefence/sitefence/local/demo"
 )
 
-type cli struct {
-	Demo demoCommand `cmd:"" help:"Cut the link between two sites on this machine and watch the pipeline fence one."`
-}
+// What the command exits with.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
 
-type demoCommand struct {
-	Keep   bool `help:"Leave everything running until Ctrl-C, and print how to play with it."`
-	Double bool `help:"Use a double of Infinispan's REST interface instead of real servers."`
-}
+// usageError is a mistake in the command line itself.
+type usageError struct{ error }
 
-// Run is kong's entry to the command.
-func (c demoCommand) Run(ctx context.Context) error {
-	return demo.Run(ctx, os.Stdout, demo.Options{Keep: c.Keep, Double: c.Double})
-}
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
 	// A second Ctrl-C ends the process at once; what it started dies with it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
-	var c cli
-	parsed := kong.Parse(&c, kong.Name("sitefence"), kong.Description("Fences one of two Keycloak sites when the link between them breaks."),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
-	err := parsed.Run()
+	code := run(ctx)
 	stop()
-	parsed.FatalIfErrorf(err)
+	os.Exit(code)
+}
+
+func run(ctx context.Context) int {
+	// Whatever fails before a command's own code runs is the command line's fault.
+	began := false
+	root := newRoot()
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "sitefence: error:", err)
+	if _, usage := errors.AsType[usageError](err); usage || !began {
+		fmt.Fprintf(os.Stderr, "Run `%s --help` for usage.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sitefence",
+		Short: "Fences one of two Keycloak sites when the link between them breaks.",
+		// An error is one line, without the whole usage under it.
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		// Without a RunE the bare command would be a success that did nothing.
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("a command is missing: one of %s", names(cmd.Commands()))
+		},
+	}
+	root.AddCommand(newDemo(), newManifests())
+	return root
+}
+
+func names(commands []*cobra.Command) (all string) {
+	for _, c := range commands {
+		if !c.IsAvailableCommand() {
+			continue
+		}
+		if all != "" {
+			all += ", "
+		}
+		all += c.Name()
+	}
+	return all
+}
+
+func newDemo() *cobra.Command {
+	var options demo.Options
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Cut the link between two sites on this machine and watch the pipeline fence one.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo.Run(cmd.Context(), os.Stdout, options)
+		},
+	}
+	cmd.Flags().BoolVar(&options.Keep, "keep", false, "Leave everything running until Ctrl-C, and print how to play with it.")
+	cmd.Flags().BoolVar(&options.Double, "double", false, "Use a double of Infinispan's REST interface instead of real servers.")
+	return cmd
 }
