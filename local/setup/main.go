@@ -1,5 +1,6 @@
-// Command setup installs what the demo and the tests run: the AWS emulator and
-// Alertmanager, pinned, into .cache. It does nothing that was done before.
+// Command setup installs what the demo and the tests run: the AWS emulator,
+// Alertmanager and Prometheus, pinned, into .cache. It does nothing that was
+// done before.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sitefence/sitefence/local/alertmanager"
 	"github.com/sitefence/sitefence/local/emulator"
+	"github.com/sitefence/sitefence/local/prometheus"
 )
 
 func main() {
@@ -28,8 +30,17 @@ func main() {
 func install(ctx context.Context) error {
 	started := time.Now()
 	steps := map[string]func(context.Context, string) (string, error){
-		"the AWS emulator (10 s the first time)":                      emulator.Setup,
-		"Alertmanager, built from source (1 to 2 min the first time)": alertmanager.Setup,
+		"the AWS emulator (10 s the first time)": emulator.Setup,
+		"Alertmanager and amtool, built from source (1 to 2 min the first time)": func(ctx context.Context, dir string) (string, error) {
+			if _, err := alertmanager.Setup(ctx, dir); err != nil {
+				return "", err
+			}
+			return alertmanager.SetupTool(ctx, dir)
+		},
+		"Prometheus and promtool, built from source (2 to 3 min the first time)": func(ctx context.Context, dir string) (string, error) {
+			programs, err := prometheus.Setup(ctx, dir)
+			return programs.Promtool, err
+		},
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, step := range steps {
