@@ -14,14 +14,21 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo test test-fast worlds fuzz setup prerequisites lint synth ci clean
+.PHONY: demo test test-fast test-operator worlds fuzz setup prerequisites lint synth ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
 	@exec build/sitefence demo $(if $(KEEP),--keep) $(if $(DOUBLE),--double)
 
-test: setup test-fast
+test: setup test-fast test-operator
 	$(GOTEST) -p 1 -timeout 14m $(HEAVY)
+
+# The manifests against Kubernetes' and the Prometheus operator's own code. Not in
+# the workspace: its dependencies must not choose those of what is shipped.
+OPERATORTEST := internal/manifests/operatortest
+test-operator: export GOWORK := off
+test-operator: prerequisites
+	cd $(OPERATORTEST) && go vet ./... && $(GOTEST) ./...
 
 # The tests that start nothing: seconds, once compiled.
 test-fast: prerequisites
@@ -64,6 +71,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT)
 	$< run ./...
 	cd infra && $< run ./...
+	cd $(OPERATORTEST) && GOWORK=off $< run ./...
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w" >&2; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
