@@ -140,6 +140,8 @@ func (f *manifestsFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	input.Timing = manifests.Defaults()
+	input.Timing.For = c.Tuning.ConfirmAfter
 	files := map[string]fileset.File{}
 	for _, in := range f.inputs(input) {
 		if err := f.render(in, files); err != nil {

@@ -5,7 +5,11 @@
 // It holds names of secrets, never a secret.
 package config
 
-import "github.com/sitefence/sitefence/internal/contract"
+import (
+	"time"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
 
 // Config is a validated sitefence.yaml.
 type Config struct {
@@ -86,7 +90,14 @@ type Tuning struct {
 	ReservedConcurrency bool `json:"reservedConcurrency"` // default true
 	LogRetentionDays    int  `json:"logRetentionDays"`    // default 90; a value CloudWatch Logs knows
 	Tracing             bool `json:"tracing"`             // X-Ray, default true
+	// ConfirmAfter is how long a site must be out of sight before its alert
+	// fires: the `for` of the rules that `sitefence manifests` makes. Nothing
+	// deployed reads it.
+	ConfirmAfter time.Duration `json:"confirmAfter"` // default DefaultConfirmAfter, 0 to 5 minutes
 }
+
+// DefaultConfirmAfter rides out a short loss of sight, as when a site restarts.
+const DefaultConfirmAfter = 10 * time.Second
 
 // Find returns the site of that name.
 func (d Deployment) Find(name contract.Site) (Site, bool) {

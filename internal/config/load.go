@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -235,12 +236,16 @@ func (l *loader) notifications(f field) Notifications {
 }
 
 func (l *loader) tuning(f field) Tuning {
-	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing")
+	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "confirmAfter")
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
 		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
 		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
 		Tracing:             o.optional("tracing").boolean(true),
+		ConfirmAfter:        DefaultConfirmAfter,
+	}
+	if s := o.optional("confirmAfter").match(waitRule); s != "" {
+		t.ConfirmAfter, _ = time.ParseDuration(s) // the rule allows nothing that fails
 	}
 	if t.Architecture == "" {
 		t.Architecture = ARM64

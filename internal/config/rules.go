@@ -47,6 +47,8 @@ var (
 		hidden("a value that no secret can have as its name"),
 	}
 
+	waitRule = rule{"a number of seconds from 0s to 300s, as 10s", pattern(`^(\d|[1-9]\d|[12]\d\d|300)s$`), quote}
+
 	// Global Accelerator exists in the partition aws only.
 	acceleratorRule = rule{
 		"a Global Accelerator ARN, arn:aws:globalaccelerator::<account>:accelerator/<id>",

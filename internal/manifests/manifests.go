@@ -83,7 +83,7 @@ type Timing struct {
 // Defaults is the timing that Sitefence advises; docs/manifests.md says why.
 func Defaults() Timing {
 	return Timing{
-		Interval: 5 * time.Second, For: 10 * time.Second,
+		Interval: 5 * time.Second, For: config.DefaultConfirmAfter,
 		GroupWait: 0, GroupInterval: 10 * time.Second, RepeatInterval: 3 * time.Minute,
 	}
 }
