@@ -38,7 +38,7 @@ test-fast: prerequisites
 	cd infra && $(GOTEST) ./...
 
 # As many random worlds as CI visits. Without the race detector: a world is lived
-# one call at a time, and `make test` visits a thousand with it.
+# one call at a time, and `make test` visits five hundred with it.
 WORLDS        ?= 20000
 worlds: prerequisites
 	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^TestWorlds$$' .

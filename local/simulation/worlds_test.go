@@ -27,7 +27,7 @@ func worlds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("SITEFENCE_WORLDS")
 	if text == "" {
-		return 1000
+		return 500
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
