@@ -47,7 +47,7 @@ worlds: prerequisites
 # an input smaller would by default take longer than all the rest. What a
 # run finds lies in testdata/fuzz of its package then: mend it and commit both.
 fuzz: prerequisites
-	@for package in $$(git grep -l --untracked '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal functions local cmd | xargs -n1 dirname | sort -u); do \
 		targets=$$(go test -list '^Fuzz' ./$$package) || { echo "$$targets" >&2; exit 1; }; \
 		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "$$package $$target"; \

@@ -315,8 +315,8 @@ func TestWaysBack(t *testing.T) {
 		}
 	}
 	for text, limits := range map[string][]string{
-		statemachine.Guard: {"$rechecks < 8", "$waited >= 3600", "$waited - $refusedAt >= 60", "<= 600000"},
-		statemachine.Fence: {"$rechecks < 8", "$glances < 3", "$again < 12"},
+		statemachine.Guard: {"$rechecks < 8 %", "$waited >= 3600 %", "$waited - $refusedAt >= 60 ?", "<= 600000 %"},
+		statemachine.Fence: {"$rechecks < 8 %", "$glances < 3 %", "$again < 12 %"},
 	} {
 		for _, limit := range limits {
 			if !strings.Contains(text, limit) {

@@ -81,10 +81,11 @@ func Remove(ctx context.Context, look Look, w Writing, site, reporter contract.S
 		written = append(written, step.Group)
 		// If we die here, the next look finds the group as it is: the machine
 		// calls again and only what is left is removed.
-		if err := write(ctx, look, w, step, site, reporter); err != nil {
+		gone, err := write(ctx, look, w, step, site, reporter)
+		if err != nil {
 			return removed, fmt.Errorf("removing %s from %s: %w", site, step.Group, err)
 		}
-		removed = append(removed, step.Remove...)
+		removed = append(removed, gone...)
 	}
 }
 
@@ -102,25 +103,26 @@ func proveServed(s State, removed []contract.Endpoint, reporter contract.Site) e
 	return nil
 }
 
-func write(ctx context.Context, look Look, w Writing, step Removal, site, reporter contract.Site) error {
+// write takes a step and returns what it removed.
+func write(ctx context.Context, look Look, w Writing, step Removal, site, reporter contract.Site) ([]contract.Endpoint, error) {
 	err := update(ctx, w, step)
 	if _, invalid := errors.AsType[*gatypes.InvalidArgumentException](err); !invalid {
-		return awserr.Sort(err, "UpdateEndpointGroup")
+		return step.Remove, awserr.Sort(err, "UpdateEndpointGroup")
 	}
 	// The update must resolve every endpoint that stays, and one of them may be
 	// gone. RemoveEndpoints names only what goes; it follows a look of its own.
 	state, lookErr := look(ctx)
 	if lookErr != nil {
-		return lookErr
+		return nil, lookErr
 	}
 	again, more, planErr := Plan(state, site, reporter)
 	if planErr != nil {
-		return planErr
+		return nil, planErr
 	}
 	if !more || again.Group != step.Group {
-		return contract.TransientF(contract.NotProven, "the group changed while it was written")
+		return nil, contract.TransientF(contract.NotProven, "the group changed while it was written")
 	}
-	return awserr.Sort(remove(ctx, w, again), "RemoveEndpoints (after UpdateEndpointGroup was refused: "+awserr.Code(err)+")")
+	return again.Remove, awserr.Sort(remove(ctx, w, again), "RemoveEndpoints (after UpdateEndpointGroup was refused: "+awserr.Code(err)+")")
 }
 
 func update(ctx context.Context, w Writing, step Removal) error {

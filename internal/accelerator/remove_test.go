@@ -219,6 +219,50 @@ func TestRemoveProof(t *testing.T) {
 	}
 }
 
+// TestRemoveProofByListener: in service in another listener is no proof.
+func TestRemoveProofByListener(t *testing.T) {
+	w := newWorld(t, tcp(inWest(end("a1"), end("b1"))), tcp80(inWest(end("a2"))))
+	w.ga.SetHook(func(op fake.Operation, when fake.Moment, _ string) {
+		if op == fake.UpdateEndpointGroup && when == fake.After {
+			w.ga.SetWeight(lb(west, "a1"), 0)
+		}
+	})
+	if _, err := w.remove(); reasonOf(err) != contract.WentDark {
+		t.Errorf("got %v, want went-dark for the first listener", err)
+	}
+}
+
+// TestRemoveLooksBeforeTheFallback: RemoveEndpoints follows a look of its own,
+// to which all rules apply again.
+func TestRemoveLooksBeforeTheFallback(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(w *world)
+		want   contract.Reason
+	}{
+		"the reporter is drained": {func(w *world) { w.ga.SetWeight(lb(west, "a1"), 0) }, contract.WouldGoDark},
+		"the group has changed": {func(w *world) {
+			w.ga.Edit("taken out", func(s *fake.State) {
+				g := &s.Accelerators[0].Listeners[0].Groups[0]
+				g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e fake.Endpoint) bool { return e.ID == lb(west, "b1") })
+			})
+		}, contract.NotProven},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tcp(inWest(end("a1"), end("b1"), end("gone1"))), tcp80(inWest(end("a2"), end("b2"))))
+			w.ga.SetHook(func(op fake.Operation, when fake.Moment, _ string) {
+				if op == fake.UpdateEndpointGroup && when == fake.After {
+					w.ga.SetHook(nil)
+					tc.change(w)
+				}
+			})
+			_, err := w.remove()
+			if reasonOf(err) != tc.want || w.ga.Calls(fake.RemoveEndpoints) != 0 {
+				t.Errorf("got %v after %d removals, want %s and none", err, w.ga.Calls(fake.RemoveEndpoints), tc.want)
+			}
+		})
+	}
+}
+
 // TestRemoveStaleRead: a read that does not show our own write yet is no reason
 // to write again, and no proof either.
 func TestRemoveStaleRead(t *testing.T) {

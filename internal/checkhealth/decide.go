@@ -93,7 +93,7 @@ func decidePresent(f Facts) (contract.Decision, contract.Reason, error) {
 			return contract.Recheck, contract.SiteVisible, nil
 		}
 	}
-	if f.Asked == nil && f.AlertAge > maxAlertAge && !f.Begun {
+	if f.Asked == nil && f.AlertAge.Abs() > maxAlertAge && !f.Begun {
 		return "", "", contract.RefusedF(contract.AlertTooOld,
 			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; "+
 				"if the site is still down the next alert will fence it, or start the guard with this input and receivedAt set to now", f.AlertAge.Round(time.Second), f.Reporter)

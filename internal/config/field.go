@@ -124,6 +124,9 @@ func (o object) required(name string) field {
 }
 
 func (f field) child(name string) string {
+	if name == "" {
+		name = `""`
+	}
 	if f.path == "" {
 		return name
 	}

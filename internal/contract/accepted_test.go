@@ -43,6 +43,11 @@ var accepted = map[string]map[string]string{
 		"updateaccelerator at once": "removed 1",
 		"takeoffline":               "offline",
 	},
+	"v1/act.input.removed.json": {
+		"updateaccelerator":         "Transient stale-check",
+		"updateaccelerator at once": "removed 1",
+		"takeoffline":               "offline",
+	},
 	// The machine gives an ensure to TakeOffline only.
 	"v1/act.input.ensure.json": {
 		"updateaccelerator at once": "Misconfigured bad-input",

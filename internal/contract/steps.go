@@ -121,7 +121,17 @@ type ActInput struct {
 	// Repeated is true once UpdateAccelerator was called before in this
 	// execution, so that the call may finish what an earlier one began.
 	Repeated bool `json:"repeated,omitempty"`
+	// Removed is true once UpdateAccelerator has said in this execution that it
+	// removed something: in its output, or by RemovedSome in its error.
+	Removed bool `json:"removed,omitempty"`
+	// Unattributed are the load balancers of no site that the last check before
+	// the first write saw.
+	Unattributed []string `json:"unattributed,omitempty"`
 }
+
+// RemovedSome is in the text of an error of UpdateAccelerator that failed after
+// it had removed something. The fence machine looks for it.
+const RemovedSome = "this call removed endpoints"
 
 // Validate names every field that is not as it must be.
 func (in ActInput) Validate() error {

@@ -96,8 +96,8 @@ type answer struct {
 	body   []byte
 }
 
-// call sends one request with the current password, and once more with a fresh
-// one after a 401. Its errors are of the contract's types; what cannot be
+// call sends one request with the current password. After a 401 the password is
+// read again, and a GET sent once more. Its errors are of the contract's types; what cannot be
 // reached or understood is Transient.
 func (c *Client) call(ctx context.Context, method string, path ...string) (answer, error) {
 	password, err := c.password.Get(ctx)
@@ -108,10 +108,19 @@ func (c *Client) call(ctx context.Context, method string, path ...string) (answe
 	if err != nil || a.status != http.StatusUnauthorized {
 		return c.sort(a, err)
 	}
-	if password, err = c.password.Reread(ctx); err != nil {
+	fresh, err := c.password.Reread(ctx)
+	if err != nil {
 		return answer{}, err
 	}
-	return c.sort(c.send(ctx, method, password, path))
+	if method == http.MethodGet {
+		return c.sort(c.send(ctx, method, fresh, path))
+	}
+	// A call that changes something rests on a look; reading the secret took
+	// time, so the caller looks again before it is sent once more.
+	if fresh != password {
+		return answer{}, contract.TransientF(contract.Unavailable, "the password for Infinispan of %s was rotated and has been read again", c.site)
+	}
+	return c.sort(a, nil)
 }
 
 func (c *Client) send(ctx context.Context, method, password string, path []string) (answer, error) {

@@ -197,8 +197,8 @@ func ask(t *testing.T, client *infinispan.Client, what double.Kind, hangs bool) 
 	return err
 }
 
-// TestRotation: after a 401 the secret is read again, once, and the call made
-// again, once, whatever comes of it.
+// TestRotation: after a 401 the secret is read again, once. Replication is not
+// taken offline before the caller has looked again: that is the next call.
 func TestRotation(t *testing.T) {
 	transient := contract.TransientF(contract.Unavailable, "throttled")
 	tests := map[string]struct {
@@ -206,13 +206,14 @@ func TestRotation(t *testing.T) {
 		calls     int // each with credentials
 		rereads   int
 		want      string
+		next      string
 		wantTaken string
 	}{
-		"the right one":          {&rotating{now: password}, 1, 0, "", "offline"},
-		"rotated":                {&rotating{now: "of-yesterday", next: password}, 2, 1, "", "offline"},
-		"wrong both times":       {&rotating{now: "of-yesterday", next: "of-nowhere"}, 2, 1, "Misconfigured bad-credentials", "online"},
-		"cannot be read again":   {&rotating{now: "of-yesterday", err: transient}, 1, 1, "Transient unavailable", "online"},
-		"still the one of the 1": {&rotating{now: "of-yesterday", next: "of-yesterday"}, 2, 1, "Misconfigured bad-credentials", "online"},
+		"the right one":          {&rotating{now: password}, 1, 0, "", "", "offline"},
+		"rotated":                {&rotating{now: "of-yesterday", next: password}, 1, 1, "Transient unavailable", "", "offline"},
+		"wrong both times":       {&rotating{now: "of-yesterday", next: "of-nowhere"}, 1, 1, "Transient unavailable", "Misconfigured bad-credentials", "online"},
+		"cannot be read again":   {&rotating{now: "of-yesterday", err: transient}, 1, 1, "Transient unavailable", "Transient unavailable", "online"},
+		"still the one of the 1": {&rotating{now: "of-yesterday", next: "of-yesterday"}, 1, 1, "Misconfigured bad-credentials", "Misconfigured bad-credentials", "online"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -229,6 +230,14 @@ func TestRotation(t *testing.T) {
 			}
 			if posts != tc.calls {
 				t.Errorf("%d requests, want %d", posts, tc.calls)
+			}
+			if tc.want != "" {
+				if status, err := d.BackupStatus(t.Context(), "site-a", "site-b"); status != "online" {
+					t.Errorf("the backup is %s, %v; want online before another look", status, err)
+				}
+				if _, err := client.TakeOffline(t.Context(), "site-b"); kind(err) != tc.next {
+					t.Errorf("the next call: got %q (%v), want %q", kind(err), err, tc.next)
+				}
 			}
 			if status, err := d.BackupStatus(t.Context(), "site-a", "site-b"); status != tc.wantTaken {
 				t.Errorf("the backup is %s, %v; want %s", status, err, tc.wantTaken)

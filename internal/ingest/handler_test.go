@@ -191,27 +191,30 @@ var (
 func TestBusFaults(t *testing.T) {
 	several := webhook(firing("site-a", "site-b"), firing("site-b", "site-a"), firing("site-a", "site-c"))
 	partly := awsfake.Fault{Entries: map[string]string{`"site":"site-c"`: "InternalFailure"}}
+	// Good ones that follow must not hide it.
+	firstOnly := awsfake.Fault{Entries: map[string]string{`"site":"site-b"`: "InternalFailure"}}
 	tests := map[string]struct {
 		faults []awsfake.Fault
 		want   int
 		calls  int
 		sites  string // of the events that the bus took, in order
 	}{
-		"none":              {nil, 204, 1, "bac"},
-		"failed once":       {[]awsfake.Fault{internal}, 204, 2, "bac"},
-		"throttled once":    {[]awsfake.Fault{{Status: 400, Code: "ThrottlingException"}}, 204, 2, "bac"},
-		"answer lost":       {[]awsfake.Fault{lost}, 204, 2, "bacbac"},
-		"slow once":         {[]awsfake.Fault{slow}, 204, 2, "bac"},
-		"nonsense":          {[]awsfake.Fault{{Body: "hello"}}, 204, 2, "bac"},
-		"short answer":      {[]awsfake.Fault{{Body: `{"FailedEntryCount":0,"Entries":[]}`}}, 204, 2, "bac"},
-		"no id":             {[]awsfake.Fault{{Body: `{"FailedEntryCount":0,"Entries":[{},{},{}]}`}}, 204, 2, "bac"},
-		"one entry failed":  {[]awsfake.Fault{partly}, 204, 2, "bac"},
-		"one entry lost":    {[]awsfake.Fault{partly, partly, partly, partly, partly}, 503, 5, "ba"},
-		"always failing":    {[]awsfake.Fault{internal, internal, internal, internal, internal}, 503, 5, ""},
-		"always lost":       {[]awsfake.Fault{lost, lost, lost, lost, lost}, 503, 5, "bacbacbacbacbac"},
-		"always slow":       {[]awsfake.Fault{slow, slow, slow, slow, slow}, 503, 5, ""},
-		"forbidden":         {[]awsfake.Fault{denied}, 503, 1, ""},
-		"partly, then lost": {[]awsfake.Fault{partly, lost}, 204, 3, "bacc"},
+		"none":               {nil, 204, 1, "bac"},
+		"failed once":        {[]awsfake.Fault{internal}, 204, 2, "bac"},
+		"throttled once":     {[]awsfake.Fault{{Status: 400, Code: "ThrottlingException"}}, 204, 2, "bac"},
+		"answer lost":        {[]awsfake.Fault{lost}, 204, 2, "bacbac"},
+		"slow once":          {[]awsfake.Fault{slow}, 204, 2, "bac"},
+		"nonsense":           {[]awsfake.Fault{{Body: "hello"}}, 204, 2, "bac"},
+		"short answer":       {[]awsfake.Fault{{Body: `{"FailedEntryCount":0,"Entries":[]}`}}, 204, 2, "bac"},
+		"no id":              {[]awsfake.Fault{{Body: `{"FailedEntryCount":0,"Entries":[{},{},{}]}`}}, 204, 2, "bac"},
+		"one entry failed":   {[]awsfake.Fault{partly}, 204, 2, "bac"},
+		"one entry lost":     {[]awsfake.Fault{partly, partly, partly, partly, partly}, 503, 5, "ba"},
+		"the first one lost": {[]awsfake.Fault{firstOnly, firstOnly, firstOnly, firstOnly, firstOnly}, 503, 5, "ac"},
+		"always failing":     {[]awsfake.Fault{internal, internal, internal, internal, internal}, 503, 5, ""},
+		"always lost":        {[]awsfake.Fault{lost, lost, lost, lost, lost}, 503, 5, "bacbacbacbacbac"},
+		"always slow":        {[]awsfake.Fault{slow, slow, slow, slow, slow}, 503, 5, ""},
+		"forbidden":          {[]awsfake.Fault{denied}, 503, 1, ""},
+		"partly, then lost":  {[]awsfake.Fault{partly, lost}, 204, 3, "bacc"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

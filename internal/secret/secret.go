@@ -74,12 +74,12 @@ func (r *Reader) Get(ctx context.Context) (Value, error) {
 	if v, ok := r.cached(); ok {
 		return v, nil
 	}
-	return r.load(ctx)
+	return r.load(ctx, r.cached)
 }
 
 // Reread reads the value again, whatever is cached: for the one retry after a
 // server refused the password.
-func (r *Reader) Reread(ctx context.Context) (Value, error) { return r.load(ctx) }
+func (r *Reader) Reread(ctx context.Context) (Value, error) { return r.load(ctx, nothing) }
 
 // Refresh is Reread for a password that a stranger sent and that did not match
 // seen; strangers must not be able to hammer Secrets Manager. It is false when
@@ -93,7 +93,7 @@ func (r *Reader) Refresh(ctx context.Context, seen Value) (Value, bool, error) {
 	if !r.mayRefresh() {
 		return Value{}, false, nil
 	}
-	v, err := r.load(ctx)
+	v, err := r.load(ctx, nothing)
 	return v, err == nil, err
 }
 
@@ -113,12 +113,19 @@ func (r *Reader) mayRefresh() bool {
 	return r.failed || r.bucket.take(time.Now())
 }
 
-// load reads the secret, together with whoever reads it at this moment.
-func (r *Reader) load(ctx context.Context) (Value, error) {
+// nothing is what Reread and Refresh accept of the cache.
+func nothing() (Value, bool) { return Value{}, false }
+
+// load reads the secret, together with whoever reads it at this moment, unless
+// a read that has ended just now left something acceptable.
+func (r *Reader) load(ctx context.Context, acceptable func() (Value, bool)) (Value, error) {
 	for again := true; ; again = false {
 		mine := false
 		done := r.flight.DoChan(r.id, func() (any, error) {
 			mine = true
+			if v, ok := acceptable(); ok {
+				return v, nil
+			}
 			// The read belongs to all who wait: no one's end may end it.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), LoadTimeout)
 			defer cancel()

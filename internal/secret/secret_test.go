@@ -42,6 +42,13 @@ func get(t *testing.T, f func(context.Context) (secret.Value, error), want strin
 	}
 }
 
+// TestMaxAge: a password that was revoked works for a minute at most.
+func TestMaxAge(t *testing.T) {
+	if secret.MaxAge > time.Minute {
+		t.Errorf("a secret is used for %s, want at most a minute", secret.MaxAge)
+	}
+}
+
 func TestGetCachesForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, reader := start(t)

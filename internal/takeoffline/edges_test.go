@@ -79,7 +79,8 @@ func TestI2(t *testing.T) {
 			w := fencedWorld(t)
 			tc.prepare(w)
 			in := w.Act(1)
-			in.Record, in.Repeated = tc.record, tc.record != nil
+			in.Record, in.Repeated, in.Removed = tc.record, tc.record != nil, tc.record != nil
+			in.Unattributed = []string{other}
 			h, log := handler(t, w)
 			if _, err := h.Handle(t.Context(), in); typed(err) != tc.want {
 				t.Errorf("got %q (%v), want %q", typed(err), err, tc.want)

@@ -144,10 +144,9 @@ func (h Handler) look(ctx context.Context, execution string, cluster Cluster) (a
 
 // Permit is invariant I2: replication towards a site is cut only while the site
 // is absent from the accelerator and the reporter serves. A load balancer of no
-// known site might be the site's, unless this execution has removed the site's
-// endpoints itself: it has seen them (its record), has called the writer, and
-// none of them is left. One that is left has lost its tag meanwhile, so that
-// the writer passed it over: it still serves.
+// known site might be the site's. It is excused only if this execution has
+// removed the site's endpoints itself and the balancer was there, of no site,
+// before: one that came later, or lost its tag meanwhile, may serve the site.
 func Permit(s accelerator.State, in contract.ActInput) error {
 	if s.Present(in.Site) {
 		return contract.RefusedF(contract.SitePresent,
@@ -158,8 +157,10 @@ func Permit(s accelerator.State, in contract.ActInput) error {
 			"%s, which would go on alone, is in service in no listener; put it in service (weight and traffic dial above 0), then redrive this execution", in.Reporter)
 	}
 	unknown := s.Unattributed()
-	left := slices.ContainsFunc(in.Record, func(e contract.Endpoint) bool { return slices.Contains(unknown, e.Endpoint) })
-	if removed := len(in.Record) > 0 && in.Repeated && !left; len(unknown) > 0 && !removed {
+	if in.Removed {
+		unknown = slices.DeleteFunc(unknown, func(id string) bool { return slices.Contains(in.Unattributed, id) })
+	}
+	if len(unknown) > 0 {
 		return contract.RefusedF(contract.UnattributedEndpoint,
 			"%s may be an endpoint of %s; tag it with site=<name> or remove it, then replay the guard execution", strings.Join(unknown, ", "), in.Site)
 	}

@@ -190,6 +190,23 @@ func TestWentDark(t *testing.T) {
 	}
 }
 
+// TestStatelessWentDark: the last proof of I1 counts without an Infinispan too.
+func TestStatelessWentDark(t *testing.T) {
+	onlyA := func(port int32) ga.Listener {
+		return ga.NewListener(port, ga.NewGroup(world.Region, ga.NewEndpoint(world.LB(world.SiteA))))
+	}
+	w := world.New(t, onlyA(443), onlyA(80))
+	w.Config.Sites[0].Infinispan = nil
+	dark := w.Accelerator.Snapshot().Accelerators[0].Listeners[1]
+	w.Accelerator.SetWeight(world.LB(world.SiteA), 0, dark.Groups[0].ARN)
+	h, _ := handler(t, w)
+	in := w.Act(1)
+	in.Record = []contract.Endpoint{{Listener: dark.ARN}}
+	if _, err := h.Handle(t.Context(), in); typed(err) != "Refused went-dark" {
+		t.Errorf("got %v, want went-dark", err)
+	}
+}
+
 // TestStateless: a fence at a site without Infinispan ends with the accelerator.
 func TestStateless(t *testing.T) {
 	w := fencedWorld(t)
@@ -201,7 +218,8 @@ func TestStateless(t *testing.T) {
 	}
 }
 
-// TestRotated: a 401 makes the password be read again, once.
+// TestRotated: a 401 makes the password be read again, once. It is sent after
+// another look only: the world may have changed while the secret was read.
 func TestRotated(t *testing.T) {
 	w := fencedWorld(t)
 	h, _ := handler(t, w)
@@ -210,6 +228,9 @@ func TestRotated(t *testing.T) {
 	}
 	w.Infinispan.SetCredentials("site-a", "a-rotated-password")
 	w.Secrets.Set("secret-of-site-a", "a-rotated-password")
+	if _, err := h.Handle(t.Context(), w.Act(1)); typed(err) != "Transient unavailable" || !strings.Contains(err.Error(), "rotated") {
+		t.Errorf("got %v, want Transient: look again", err)
+	}
 	if _, err := h.Handle(t.Context(), w.Act(1)); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestPermitSeenIsNotRemoved: that this execution has seen the site's endpoints
-// does not excuse an untagged load balancer while it never called the writer:
+// does not excuse an untagged load balancer while it has removed nothing itself:
 // somebody else removed them, and the untagged one may be the site's new one.
 func TestPermitSeenIsNotRemoved(t *testing.T) {
 	state := accelerator.State{Listeners: []accelerator.Listener{{ARN: "l", Groups: []accelerator.Group{{ARN: "g", Dial: 100,
@@ -16,11 +16,12 @@ func TestPermitSeenIsNotRemoved(t *testing.T) {
 			{ID: "lb-a", Weight: 1, Owner: accelerator.Owner{Site: "site-a"}},
 			{ID: "lb-x", Weight: 1, Owner: accelerator.Owner{Unattributed: true}},
 		}}}}}}
-	in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: []contract.Endpoint{{Endpoint: "lb-b"}}}
+	in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: []contract.Endpoint{{Endpoint: "lb-b"}},
+		Repeated: true, Unattributed: []string{"lb-x"}}
 	if err := Permit(state, in); contract.ReasonOf(err) != contract.UnattributedEndpoint || err == nil {
 		t.Errorf("got %v, want unattributed-endpoint", err)
 	}
-	in.Repeated = true
+	in.Removed = true
 	if err := Permit(state, in); err != nil {
 		t.Errorf("after its own removal: %v", err)
 	}
@@ -48,6 +49,7 @@ func TestPermit(t *testing.T) {
 		"empty accelerator":                    {nil, seen, contract.ReporterNotInService},
 		"untagged, nothing removed by us":      {[]accelerator.Endpoint{a, untagged}, nil, contract.UnattributedEndpoint},
 		"untagged, but we removed the site":    {[]accelerator.Endpoint{a, untagged}, seen, ""},
+		"untagged, and came after the write":   {[]accelerator.Endpoint{a, {ID: "lb-y", Weight: 1, Owner: accelerator.Owner{Unattributed: true}}}, seen, contract.UnattributedEndpoint},
 		"untagged since we saw it":             {[]accelerator.Endpoint{a, {ID: "lb-b", Weight: 1, Owner: accelerator.Owner{Unattributed: true}}}, seen, contract.UnattributedEndpoint},
 		"its balancer is gone since":           {[]accelerator.Endpoint{a, {ID: "lb-b", Weight: 1}, untagged}, seen, ""},
 		"untagged only, nothing else in there": {[]accelerator.Endpoint{untagged}, seen, contract.ReporterNotInService},
@@ -56,7 +58,8 @@ func TestPermit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := accelerator.State{Listeners: []accelerator.Listener{{ARN: "l",
 				Groups: []accelerator.Group{{ARN: "g", Dial: 100, Endpoints: tc.endpoints}}}}}
-			in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: tc.record, Repeated: tc.record != nil}
+			in := contract.ActInput{Event: contract.Event{Reporter: "site-a", Site: "site-b"}, Record: tc.record,
+				Repeated: tc.record != nil, Removed: tc.record != nil, Unattributed: []string{"lb-x"}}
 			err := Permit(state, in)
 			var got contract.Reason
 			if err != nil {

@@ -99,19 +99,20 @@ func TestAges(t *testing.T) {
 	tests := map[string]struct {
 		check, received time.Duration // ago
 		stateless       bool
-		repeated        bool
+		removed         bool
 		want            string
 	}{
-		"a minute":                       {minute, time.Hour, false, false, ""},
-		"more":                           {minute + 1, time.Hour, false, false, "Transient stale-check"},
-		"more, repeated":                 {minute + 1, 0, false, true, "Transient stale-check"},
-		"stateless, two minutes":         {minute, alert, true, false, ""},
-		"stateless, more":                {0, alert + 1, true, false, "Refused alert-too-old"},
-		"stateless, more, repeated":      {minute, alert + 1, true, true, ""},
-		"stateless, old check, repeated": {minute + 1, 0, true, true, "Transient stale-check"},
-		"a minute ahead":                 {-minute, 0, false, false, ""},
-		"from the future":                {-minute - 1, 0, false, false, "Transient stale-check"},
-		"an old alert, confirmed":        {0, 24 * time.Hour, false, false, ""},
+		"a minute":                          {minute, time.Hour, false, false, ""},
+		"more":                              {minute + 1, time.Hour, false, false, "Transient stale-check"},
+		"more, has removed":                 {minute + 1, 0, false, true, "Transient stale-check"},
+		"stateless, two minutes":            {minute, alert, true, false, ""},
+		"stateless, more":                   {0, alert + 1, true, false, "Refused alert-too-old"},
+		"stateless, more, has removed":      {minute, alert + 1, true, true, ""},
+		"stateless, old check, has removed": {minute + 1, 0, true, true, "Transient stale-check"},
+		"stateless, from the future":        {0, -alert - 1, true, false, "Refused alert-too-old"},
+		"a minute ahead":                    {-minute, 0, false, false, ""},
+		"from the future":                   {-minute - 1, 0, false, false, "Transient stale-check"},
+		"an old alert, confirmed":           {0, 24 * time.Hour, false, false, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -123,10 +124,7 @@ func TestAges(t *testing.T) {
 			now := time.Now()
 			h.Now = func() time.Time { return now }
 			in := w.Act(1)
-			in.CheckedAt, in.ReceivedAt, in.Repeated = now.Add(-tc.check), now.Add(-tc.received), tc.repeated
-			if tc.repeated { // and one of the site's endpoints is gone since
-				in.Record = []contract.Endpoint{{Group: "removed-before", Endpoint: world.LB(world.SiteB)}}
-			}
+			in.CheckedAt, in.ReceivedAt, in.Removed = now.Add(-tc.check), now.Add(-tc.received), tc.removed
 			_, err := h.Handle(t.Context(), in)
 			if typed(err) != tc.want || (w.Writes() > 0) != (tc.want == "") {
 				t.Errorf("got %q (%v) after %d writes, want %q", typed(err), err, w.Writes(), tc.want)

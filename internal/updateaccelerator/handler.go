@@ -4,8 +4,8 @@ package updateaccelerator
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -61,6 +61,9 @@ func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Upd
 	if err != nil {
 		// What was removed before the failure is the record's last trace.
 		log.ErrorContext(ctx, "accelerator not updated", "reason", contract.ReasonOf(err), "error", err, "removed", removed)
+		if len(removed) > 0 {
+			err = fmt.Errorf("%s: %w", contract.RemovedSome, err)
+		}
 		return contract.Update{}, contract.Edge(err)
 	}
 	log.InfoContext(ctx, "accelerator updated", "removed", removed)
@@ -95,29 +98,20 @@ func (h Handler) look(ctx context.Context, in contract.ActInput, reporter config
 	if err := group.Wait(); err != nil {
 		return accelerator.State{}, err
 	}
-	return state, fresh(in, reporter, state, h.Now())
+	return state, fresh(in, reporter, h.Now())
 }
 
 // fresh refuses to act on old news. It is asked after the reads, which may have
 // taken long themselves.
-func fresh(in contract.ActInput, reporter config.Site, s accelerator.State, now time.Time) error {
+func fresh(in contract.ActInput, reporter config.Site, now time.Time) error {
 	if age := now.Sub(in.CheckedAt); age > maxCheckAge || age < -maxCheckAge {
 		return contract.TransientF(contract.StaleCheck, "the check is %s old, want at most %s; check again", age.Round(time.Second), maxCheckAge)
 	}
-	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && age > maxAlertAge && !wrote(in, s) {
+	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && age.Abs() > maxAlertAge && !in.Removed {
 		return contract.RefusedF(contract.AlertTooOld,
 			"the alert was received %s ago and %s has no Infinispan to ask whether it still holds; "+
 				"if the site is still down the next alert will fence it, or start the guard with this input and receivedAt set to now",
 			age.Round(time.Second), in.Reporter)
 	}
 	return nil
-}
-
-// wrote reports whether this execution has begun for real: it called before, and
-// something that its checks saw is gone.
-func wrote(in contract.ActInput, s accelerator.State) bool {
-	now := s.Record(in.Site)
-	return in.Repeated && slices.ContainsFunc(in.Record, func(seen contract.Endpoint) bool {
-		return !slices.ContainsFunc(now, func(e contract.Endpoint) bool { return e.Group == seen.Group && e.Endpoint == seen.Endpoint })
-	})
 }

@@ -145,8 +145,13 @@ func TestStateless(t *testing.T) {
 	if _, err := h.Handle(t.Context(), in); typed(err) != "Refused alert-too-old" || w.Writes() != 0 {
 		t.Errorf("got %v after %d writes, want alert-too-old and none", err, w.Writes())
 	}
-	// One of its groups was written before: it may finish.
+	// Somebody else removed one of its endpoints: that is no write of ours.
 	in.Record = append(in.Record, contract.Endpoint{Group: "removed-before", Endpoint: world.LB(world.SiteB)})
+	if _, err := h.Handle(t.Context(), in); typed(err) != "Refused alert-too-old" || w.Writes() != 0 {
+		t.Errorf("got %v after %d writes, want alert-too-old and none", err, w.Writes())
+	}
+	// It has said that it removed something: it may finish.
+	in.Removed = true
 	if _, err := h.Handle(t.Context(), in); err != nil {
 		t.Errorf("finishing what was begun: %v", err)
 	}
@@ -177,8 +182,8 @@ func TestGrowsStale(t *testing.T) {
 			if typed(err) != tc.want || w.Writes() != 1 {
 				t.Errorf("got %v after %d writes, want %s after 1", err, w.Writes(), tc.want)
 			}
-			if !strings.Contains(log.String(), world.LB(world.SiteB)) {
-				t.Errorf("the log does not say what was removed before: %s", log)
+			if !strings.Contains(log.String(), world.LB(world.SiteB)) || !strings.Contains(err.Error(), contract.RemovedSome) {
+				t.Errorf("neither may be lost, what was removed before and that it was: %v, %s", err, log)
 			}
 		})
 	}

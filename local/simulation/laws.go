@@ -99,13 +99,24 @@ func (w *World) judgeWrite(c *Call, before, after ga.State) {
 			}
 		}
 	}
+	if !run.wrote {
+		run.wrote, run.strangers = true, w.unattributed() // a write changes none of them
+		if s, _ := w.Config.Find(reporter); s.Infinispan == nil && time.Since(c.By.input.ReceivedAt) > 2*time.Minute+timeouts[UpdateAccelerator] {
+			w.violate("I4: the first write of %s follows an alert of %s", c, time.Since(c.By.input.ReceivedAt))
+		}
+	}
 	for _, l := range before.Accelerators[0].Listeners {
 		for _, g := range l.Groups {
 			now, _ := after.Group(g.ARN)
 			want := slices.Clone(g.Endpoints)
 			if g.ARN == c.Target {
-				want = slices.DeleteFunc(want, func(e ga.Endpoint) bool { owner, _ := w.owner(e.ID); return owner == site })
-				run.removed = run.removed || len(want) < len(g.Endpoints)
+				want = slices.DeleteFunc(want, func(e ga.Endpoint) bool {
+					owner, _ := w.owner(e.ID)
+					if owner == site {
+						run.took = append(run.took, g.ARN+" "+e.ID)
+					}
+					return owner == site
+				})
 			}
 			if !sameSettings(want, now.Endpoints) {
 				w.violate("I5: %s made %v of %v, want %v", c, now.Endpoints, g.Endpoints, want)
@@ -146,9 +157,8 @@ func (w *World) judgeTakeOffline(c *Call) {
 	if !w.Serves(reporter) {
 		w.violate("I2: %s cuts %s, and %s, which would go on alone, does not serve", c, site, reporter)
 	}
-	unknown := w.unattributed()
-	known := slices.ContainsFunc(unknown, func(id string) bool { return slices.Contains(c.By.Run.seen, id) })
-	if len(unknown) > 0 && (known || len(c.By.Run.seen) == 0) {
+	later := slices.DeleteFunc(w.unattributed(), func(id string) bool { return c.By.Run.took != nil && slices.Contains(c.By.Run.strangers, id) })
+	if len(later) > 0 {
 		w.violate("I2: %s cuts %s beside a load balancer that may be its", c, site)
 	}
 }
@@ -178,11 +188,20 @@ func (r *Run) Outcome() string {
 
 // judgeEnd is called when a run has ended.
 func (w *World) judgeEnd(run *Run) {
-	var out struct{ Outcome string }
+	var out struct {
+		Outcome string
+		Record  []contract.Endpoint
+	}
 	data, _ := json.Marshal(run.Output)
 	_ = json.Unmarshal(data, &out)
-	if run.Fence && run.Status == asl.Succeeded && run.removed && out.Outcome != "Fenced" {
+	if run.Fence && run.Status == asl.Succeeded && run.took != nil && out.Outcome != "Fenced" {
 		w.violate("I6: %s removed endpoints and ended %s", run.Name, out.Outcome)
+	}
+	for _, took := range run.took {
+		named := slices.ContainsFunc(out.Record, func(e contract.Endpoint) bool { return e.Group+" "+e.Endpoint == took })
+		if out.Outcome == "Fenced" && !named {
+			w.violate("I6: the record of %s lacks %s", run.Name, took)
+		}
 	}
 	// A task that was answered with nonsense is right to fail in place.
 	refused := run.FailedInTask && run.fate == Malformed

@@ -19,15 +19,16 @@ type Run struct {
 	*asl.Execution
 	Fence bool
 
-	guarded  bool // a guard started it
-	redriven bool
-	wake     time.Time   // end of its wait
-	changed  time.Time   // start, redrive or end
-	asked    *Invocation // what its task waits for
-	fate     Fault       // of that task
-	removed  bool        // it has removed endpoints
-	seen     []string    // endpoints that its checks took for the site's
-	view     time.Time   // of its last look that did not see the site
+	guarded   bool // a guard started it
+	redriven  bool
+	wake      time.Time   // end of its wait
+	changed   time.Time   // start, redrive or end
+	asked     *Invocation // what its task waits for
+	fate      Fault       // of that task
+	wrote     bool        // it has written the accelerator
+	strangers []string    // load balancers of no site at its first write
+	took      []string    // what it has removed, as "group endpoint"
+	view      time.Time   // of its last look that did not see the site
 }
 
 const (
@@ -189,11 +190,6 @@ func (w *World) Deliver(run *Run) {
 	case inv.problem != nil:
 		run.Fail(failure(inv.problem))
 	default:
-		if check, ok := inv.output.(contract.Check); ok {
-			for _, e := range check.Record {
-				run.seen = append(run.seen, e.Endpoint)
-			}
-		}
 		run.Succeed(map[string]any{"Payload": inv.output, "StatusCode": 200.0})
 	}
 }

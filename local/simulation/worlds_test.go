@@ -220,7 +220,16 @@ func (c *chaos) operate() {
 		return
 	}
 	site := c.site("edited")
-	switch rapid.IntRange(0, 5).Draw(c.rt, "edit") {
+	switch rapid.IntRange(0, 7).Draw(c.rt, "edit") {
+	case 6:
+		c.note("an operator adds a load balancer without tags")
+		c.w.Smuggle("new")
+	case 7:
+		group := rapid.SampledFrom(c.groups()).Draw(c.rt, "group")
+		c.note("an operator takes %s out of one group", site)
+		c.w.Edit(func(g *ga.Group) {
+			g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e ga.Endpoint) bool { return g.ARN == group && c.w.Owner(e.ID) == site })
+		})
 	case 0:
 		c.note("an operator puts %s back", site)
 		c.w.PutBack(site)
@@ -250,6 +259,16 @@ func (c *chaos) operate() {
 		c.note("an operator restores all tags")
 		c.w.RestoreTags()
 	}
+}
+
+func (c *chaos) groups() []string {
+	var arns []string
+	for _, l := range c.w.Listeners() {
+		for _, g := range l.Groups {
+			arns = append(arns, g.ARN)
+		}
+	}
+	return arns
 }
 
 // meddle is an operator's hand at the console.
