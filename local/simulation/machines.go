@@ -28,6 +28,7 @@ type Run struct {
 	wrote     bool        // it has written the accelerator
 	strangers []string    // load balancers of no site at its first write
 	took      []string    // what it has removed, as "group endpoint"
+	seen      []string    // what its checks took for the site's, likewise
 	view      time.Time   // of its last look that did not see the site
 }
 
@@ -190,6 +191,11 @@ func (w *World) Deliver(run *Run) {
 	case inv.problem != nil:
 		run.Fail(failure(inv.problem))
 	default:
+		if check, ok := inv.output.(contract.Check); ok {
+			for _, e := range check.Record {
+				run.seen = append(run.seen, e.Group+" "+e.Endpoint)
+			}
+		}
 		run.Succeed(map[string]any{"Payload": inv.output, "StatusCode": 200.0})
 	}
 }

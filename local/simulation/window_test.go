@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/sitefence/sitefence/local/asl"
+	"github.com/sitefence/sitefence/local/balancers"
 	ga "github.com/sitefence/sitefence/local/globalaccelerator"
 	"github.com/sitefence/sitefence/local/infinispan"
 	"github.com/sitefence/sitefence/local/simulation"
@@ -40,7 +41,8 @@ func TestWindow(t *testing.T) {
 		}
 	}
 	tests := map[string]struct {
-		before string // the call before which the operator's edit comes
+		groups []ga.Group // instead of one with both sites
+		before string     // the call before which the operator's edit comes
 		edit   func(*simulation.World)
 		breaks string // the law that is broken, "" for none
 		ends   string // how the fence ends
@@ -65,6 +67,17 @@ func TestWindow(t *testing.T) {
 			before: "UpdateEndpointGroup", edit: func(w *simulation.World) { w.Edit(func(g *ga.Group) { g.Dial = 0 }) },
 			breaks: "I1", ends: "Refused", reason: "went-dark",
 		},
+		"the reporter leaves another group of the listener: dark, and somebody is paged": {
+			groups: []ga.Group{group(west, "b"), ga.NewGroup("eu-north-1", ga.NewEndpoint(balancers.ARN("eu-north-1", "a")))},
+			before: "UpdateEndpointGroup", edit: func(w *simulation.World) {
+				w.Edit(func(g *ga.Group) {
+					if g.Region == "eu-north-1" {
+						g.Endpoints = nil
+					}
+				})
+			},
+			breaks: "I1", ends: "Refused", reason: "went-dark",
+		},
 		"the site comes back right after the write: it stays": {
 			before: takeOffline, edit: func(w *simulation.World) { w.PutBack(siteB) },
 			breaks: "I2", ends: "Refused", reason: "site-present",
@@ -78,7 +91,10 @@ func TestWindow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				opt := pair(m, d)
-				opt.Listeners = []ga.Listener{ga.NewListener(443, group(west, "a", "b"))}
+				opt.Tags[balancers.ARN("eu-north-1", "a")] = map[string]string{"site": "site-a"}
+				if tc.groups != nil {
+					opt.Listeners = []ga.Listener{ga.NewListener(443, tc.groups...)}
+				}
 				w, err := simulation.New(opt)
 				if err != nil {
 					t.Fatal(err)

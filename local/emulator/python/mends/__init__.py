@@ -21,5 +21,6 @@ ALL = {
     "jsonata-version": language.apply_version,
     "max-delay": language.apply_max_delay,
     "data-limits": limits.apply,
+    "expression-time": limits.apply_time,
     "redrive": redrive.apply,
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import jsonata
 from ministack.services import stepfunctions as sfn
 
 LIMIT = 256 * 1024  # bytes; also of all variables that one Assign sets
@@ -46,3 +47,14 @@ def apply():
     sfn._invoke_resource = lambda *args: _check(invoke(*args), "result of the task")
     sfn._apply_jsonata_output, sfn._apply_state_assign = output_checked, assign_checked
     sfn._error_matches, sfn._start_execution = matches_checked, start_checked
+
+
+def apply_time():
+    """An expression may take longer than a second: AWS documents no limit of the
+    kind, and whether one is met must not depend on how busy this machine is."""
+    compile_expression = jsonata.Jsonata.jsonata
+
+    def patient(expression, *args, timeout=None, **kwargs):
+        return compile_expression(expression, *args, timeout=60_000, **kwargs)
+
+    jsonata.Jsonata.jsonata = staticmethod(patient)
