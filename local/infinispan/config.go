@@ -24,6 +24,7 @@ type node struct {
 	Site                          string
 	Sites, Caches                 []string
 	Port, ClusterPort, RouterPort int
+	link                          string // to the gossip router, host[port]
 	root                          string // the server's folder
 }
 

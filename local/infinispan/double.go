@@ -209,6 +209,9 @@ func (d *Double) StopSite(_ context.Context, name string) error {
 	return nil
 }
 
+// KillSite is StopSite: a double says no farewell.
+func (d *Double) KillSite(ctx context.Context, name string) error { return d.StopSite(ctx, name) }
+
 func (s *doubleSite) stop(fresh state) {
 	s.stopListening()
 	s.running, s.state = false, fresh

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,9 @@ func (w *realWorld) prepare() error {
 			RouterPort: ports[0], Port: ports[1+2*i], ClusterPort: ports[2+2*i],
 			root: filepath.Join(root, name),
 		}
+		if n.link, err = w.opt.link(name, ports[0]); err != nil {
+			return err
+		}
 		id, err := ca.issue(name)
 		if err != nil {
 			return err
@@ -121,6 +125,21 @@ func (o Options) site(name, url string, ca []byte) Site {
 		Name: name, URL: url, CA: ca,
 		User: o.User, Password: o.Password, LimitedUser: o.LimitedUser, LimitedPassword: o.LimitedPassword,
 	}
+}
+
+// link is where a site finds the gossip router, as JGroups writes an address.
+func (o Options) link(site string, router int) (string, error) {
+	host, port := "127.0.0.1", strconv.Itoa(router)
+	if o.Route != nil {
+		address, err := o.Route(site, net.JoinHostPort(host, port))
+		if err == nil {
+			host, port, err = net.SplitHostPort(address)
+		}
+		if err != nil {
+			return "", fmt.Errorf("routing %s to the gossip router: %w", site, err)
+		}
+	}
+	return host + "[" + port + "]", nil
 }
 
 func (w *realWorld) start(ctx context.Context) error {
@@ -220,6 +239,19 @@ func (w *realWorld) StopSite(ctx context.Context, name string) error {
 	}
 	return w.step(ctx, startLimit, func(context.Context) error {
 		w.stopServer(name)
+		return nil
+	})
+}
+
+func (w *realWorld) KillSite(ctx context.Context, name string) error {
+	if _, err := w.find(name); err != nil {
+		return err
+	}
+	return w.step(ctx, startLimit, func(context.Context) error {
+		if p := w.servers[name]; p != nil {
+			p.Kill()
+			delete(w.servers, name)
+		}
 		return nil
 	})
 }

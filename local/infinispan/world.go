@@ -55,6 +55,8 @@ type World interface {
 	// StopSite ends a site; its data and its take-offline are gone. It returns
 	// when the site no longer answers, which is before the others notice.
 	StopSite(ctx context.Context, name string) error
+	// KillSite is StopSite without a farewell to the other sites: a crash.
+	KillSite(ctx context.Context, name string) error
 	// RestartSite stops the site if it runs, starts it at the same URL, and
 	// returns when it answers and, if the link is up, the sites see each other.
 	RestartSite(ctx context.Context, name string) error
@@ -79,7 +81,7 @@ type World interface {
 }
 
 // Options of both kinds of world; the zero value is a good default. A world
-// that is not real ignores Version, CacheDir, WorkDir and Progress.
+// that is not real ignores all from Version on.
 type Options struct {
 	Sites  []string // default site-a, site-b; StartReal takes exactly two
 	Caches []string // default sessions, actionTokens; `sessions` must be among them
@@ -91,6 +93,9 @@ type Options struct {
 	CacheDir string       // keeps the jars between runs; needed by StartReal
 	WorkDir  string       // one folder per site, emptied at the start, with configuration, data and logs; default a temporary folder that Close removes
 	Progress func(string) // is told of each slow step, from one goroutine at a time; may be nil
+	// Route is told the gossip router's host:port and returns the one that the
+	// site connects to in its place: a relay of the caller's. Nil: the router's.
+	Route func(site, router string) (string, error)
 }
 
 const mainCache = "sessions"
