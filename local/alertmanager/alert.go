@@ -63,6 +63,31 @@ func (a *Alertmanager) Post(ctx context.Context, alerts ...Alert) error {
 	return nil
 }
 
+// Active lists the labels of the alerts that fire, as Alertmanager knows of them.
+func (a *Alertmanager) Active(ctx context.Context) ([]map[string]string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL()+"/api/v2/alerts?active=true", nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading alerts: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reading alerts: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("reading alerts: Alertmanager answered %s", resp.Status)
+	}
+	var alerts []struct{ Labels map[string]string }
+	if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+		return nil, fmt.Errorf("reading alerts: %w", err)
+	}
+	var labels []map[string]string
+	for _, alert := range alerts {
+		labels = append(labels, alert.Labels)
+	}
+	return labels, nil
+}
+
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

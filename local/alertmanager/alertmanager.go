@@ -19,10 +19,14 @@ import (
 	"github.com/sitefence/sitefence/local/proc"
 )
 
-// Options of an Alertmanager. URL is required; the other fields may be zero.
+// Options of an Alertmanager. URL or Config is required; the other fields may be
+// zero.
 type Options struct {
 	// CacheDir holds the installed program; cache.Dir() if empty.
 	CacheDir string
+	// Config is a whole configuration file, taken as it is. It leaves nothing to
+	// say for the fields from URL to FiringOnly.
+	Config []byte
 	// URL of the webhook, with User and Password for Basic auth (none if both
 	// are empty).
 	URL, User, Password string

@@ -214,6 +214,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"user but no secret":  {URL: "http://127.0.0.1:1", User: "u"},
 		"secret but no user":  {URL: "http://127.0.0.1:1", Password: "p"},
 		"cannot be read":      {URL: "http://127.0.0.1:1\x00"},
+		"said twice":          {URL: "http://127.0.0.1:1", Config: []byte("route: {receiver: x}\nreceivers: [{name: x}]\n")},
 		"repeats in the past": {URL: "http://127.0.0.1:1", RepeatInterval: -time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,6 +52,12 @@ type httpConfig struct {
 // configuration is alertmanager.yml: an empty receiver for everything, and one
 // route to the webhook for SiteOffline alerts, grouped by accelerator.
 func configuration(o Options) ([]byte, error) {
+	if len(o.Config) > 0 {
+		if o.URL != "" || o.User != "" || o.Password != "" || o.GroupWait != 0 || o.GroupInterval != 0 || o.RepeatInterval != 0 || o.FiringOnly {
+			return nil, errors.New("option Config: expected nothing beside it that it says")
+		}
+		return o.Config, nil
+	}
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		return nil, fmt.Errorf("URL %q: expected the webhook's http or https URL", o.URL)
