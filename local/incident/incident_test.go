@@ -1,0 +1,86 @@
+package incident_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sitefence/sitefence/internal/manifests"
+	"github.com/sitefence/sitefence/local/incident"
+)
+
+// scenarios are the deployments, one for each test, with the Infinispan they run on.
+var scenarios = map[string]string{
+	"straight-old": older,
+	"straight-new": newer,
+}
+
+// enter opens a scenario's deployment in a world where all is well.
+func enter(t *testing.T, name string, timing manifests.Timing) (context.Context, *incident.World) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	t.Cleanup(cancel)
+	sites := local.sites[scenarios[name]]
+	must(t, sites.HealLink(ctx))
+	for _, site := range []string{siteA, siteB} {
+		if view, err := sites.View(ctx, site); err != nil || !slices.Equal(view, []string{siteA, siteB}) {
+			must(t, sites.RestartSite(ctx, site)) // forgets a fence of the scenario before
+		}
+	}
+	must(t, sites.BringOnline(ctx, siteA, siteB))
+	must(t, sites.BringOnline(ctx, siteB, siteA))
+	w, err := incident.Open(ctx, incident.Options{Stack: local.stack, Deployment: name, Timing: timing})
+	must(t, err)
+	t.Cleanup(w.Close)
+	return ctx, w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStraightOld and TestStraightNew are the whole of it, with the times that are
+// advised: the link breaks, one site survives; it heals, nothing changes; the lost
+// site is brought back by hand; the link breaks again, and the next generation of
+// the fence does the same.
+func TestStraightOld(t *testing.T) { straight(t, "straight-old") }
+
+func TestStraightNew(t *testing.T) { straight(t, "straight-new") }
+
+func straight(t *testing.T, name string) {
+	ctx, w := enter(t, name, manifests.Defaults())
+	first := cutAndFence(ctx, t, w)
+	must(t, w.Heal(ctx))
+	must(t, w.Check(ctx, first)) // nothing comes back by itself
+	must(t, w.Restore(ctx, first))
+	if got := w.Serving(); len(got) != 2 {
+		t.Fatalf("after the restore the accelerator holds %v", got)
+	}
+	second := cutAndFence(ctx, t, w)
+	if second.Generation <= first.Generation {
+		t.Errorf("the second outage's fence is %s, the first one's %s", second.Execution.Name, first.Execution.Name)
+	}
+}
+
+func cutAndFence(ctx context.Context, t *testing.T, w *incident.World) incident.Fence {
+	t.Helper()
+	must(t, w.Cut(ctx))
+	fence, err := w.AwaitFence(ctx)
+	must(t, err)
+	must(t, w.CheckWrites(ctx, fence))
+	must(t, w.Check(ctx, fence))
+	line, err := w.Timeline(ctx, fence)
+	must(t, err)
+	t.Logf("%s: %s survives\n%s", fence.Execution.Name, fence.Survivor, incident.Table(line))
+	for i, m := range line[1:] {
+		// A second's worth of other clocks: the emulator's, the machine's notes.
+		if m.At.Before(line[i].At.Add(-time.Second)) {
+			t.Errorf("%s is before %s", m.Name, line[i].Name)
+		}
+	}
+	return fence
+}
