@@ -14,11 +14,17 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo test test-fast test-operator worlds fuzz setup prerequisites lint synth ci clean
+.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint synth ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
 	@exec build/sitefence demo $(if $(KEEP),--keep) $(if $(DOUBLE),--double)
+
+# The demo's story without an alert made by hand: a Prometheus and an Alertmanager
+# for each real Infinispan, with the generated files, and the link is cut twice.
+incident: setup
+	@mkdir -p build && go build -o build/incident ./local/incident/tell
+	@exec build/incident
 
 test: setup test-fast test-operator
 	$(GOTEST) -p 1 -timeout 14m $(HEAVY)

@@ -11,7 +11,6 @@ package incident
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,6 +57,7 @@ type World struct {
 
 // outage is what was there when something was broken.
 type outage struct {
+	what    string
 	at      time.Time
 	blind   map[string]time.Time // when each site lost sight of the other, by its own account
 	known   map[string]bool      // ARNs of executions from before
@@ -96,7 +96,7 @@ func Open(ctx context.Context, opt Options) (_ *World, err error) {
 	for _, site := range d.Sites {
 		w.writers[site] = startWriter(d.World, site)
 	}
-	w.mark()
+	w.mark("nothing")
 	return w, nil
 }
 
@@ -199,7 +199,7 @@ func await(ctx context.Context, what string, ready func(context.Context) error) 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w; last: %w", what, errors.Join(context.Cause(ctx)), err)
+			return fmt.Errorf("waiting for %s: %w; last: %w", what, context.Cause(ctx), err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

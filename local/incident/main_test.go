@@ -23,7 +23,7 @@ const (
 	older, newer = infinispan.Version, "16.0.5"
 
 	// waitScale shortens the waits of the machines; their number stays.
-	waitScale = 0.1
+	waitScale = 0.3
 	// patience bounds a scenario: a deadline for conditions, not a wait.
 	patience = 3 * time.Minute
 )

@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"github.com/sitefence/sitefence/internal/contract"
-	"github.com/sitefence/sitefence/local/infinispan"
+	ga "github.com/sitefence/sitefence/local/globalaccelerator"
 	"github.com/sitefence/sitefence/local/stack"
 )
 
 // mark notes what there is before something is broken.
-func (w *World) mark() {
-	w.outage = outage{at: time.Now(), blind: map[string]time.Time{}, known: maps.Clone(w.outage.known), history: len(w.stack.Accelerator.History())}
+func (w *World) mark(what string) {
+	w.outage = outage{what: what, at: time.Now(), blind: map[string]time.Time{}, known: maps.Clone(w.outage.known), history: len(w.stack.Accelerator.History())}
 	if w.outage.known == nil {
 		w.outage.known = map[string]bool{}
 	}
@@ -28,16 +28,27 @@ func (w *World) mark() {
 // Cut kills the gossip router: the outage begins. It returns once no site sees
 // the other.
 func (w *World) Cut(ctx context.Context) error {
-	return w.Break(ctx, w.Deployment.Sites, func(ctx context.Context) error { return w.Sites.CutLink(ctx) })
+	return w.Break(ctx, "the gossip router is killed", w.Deployment.Sites, w.Sites.CutLink)
+}
+
+// Lose kills all of a site: its Infinispan and what watches it; the accelerator
+// finds its endpoints unhealthy. It returns once the other site does not see it.
+func (w *World) Lose(ctx context.Context, site string) error {
+	return w.Break(ctx, "all of "+site+" is killed", []string{w.Other(site)}, func(ctx context.Context) error {
+		w.monitors[site].stop()
+		delete(w.monitors, site)
+		w.stack.Accelerator.SetHealth(w.Deployment.Balancers[site], ga.Unhealthy)
+		return w.Sites.KillSite(ctx, site)
+	})
 }
 
 // Break runs what begins an outage and waits until each of the named sites says
 // that it has lost sight of the other.
-func (w *World) Break(ctx context.Context, blind []string, do func(context.Context) error) error {
+func (w *World) Break(ctx context.Context, what string, blind []string, do func(context.Context) error) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
-	w.mark()
+	w.mark(what)
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	errs := make([]error, len(blind))
@@ -53,6 +64,9 @@ func (w *World) Break(ctx context.Context, blind []string, do func(context.Conte
 	wait.Wait()
 	return errors.Join(append(errs, err)...)
 }
+
+// Began is when the outage did.
+func (w *World) Began() time.Time { return w.outage.at }
 
 func (w *World) awaitBlind(ctx context.Context, site string) error {
 	return await(ctx, site+" to lose sight of "+w.Other(site), func(ctx context.Context) error {
@@ -161,76 +175,4 @@ func (w *World) closed(ctx context.Context) (guards, fences []stack.Execution, e
 		return nil
 	})
 	return guards, fences, err
-}
-
-// Check looks, once the machines rest, whether the outage ended as it must:
-// exactly one fence, one site serving, replication to the other offline, and
-// every alert answered by an execution that ended well. The link may be up again.
-func (w *World) Check(ctx context.Context, fence Fence) error {
-	guards, fences, err := w.closed(ctx)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	won := 0
-	for _, e := range fences {
-		if e.Outcome() == "Fenced" {
-			won++
-		}
-		if o := e.Outcome(); o != "Fenced" && o != "Ignored" {
-			errs = append(errs, fmt.Errorf("%s ended %s: %s", e.Name, o, e.Cause))
-		}
-	}
-	for _, e := range guards {
-		if o := e.Outcome(); o != "FenceStarted" && o != "Ignored" {
-			errs = append(errs, fmt.Errorf("guard %s ended %s: %s", e.Name, o, e.Cause))
-		}
-	}
-	if won != 1 {
-		errs = append(errs, fmt.Errorf("%d fences ended Fenced, want one", won))
-	}
-	if serving := w.Serving(); !slices.Equal(serving, []string{fence.Survivor}) {
-		errs = append(errs, fmt.Errorf("the accelerator holds %v, want %s alone", serving, fence.Survivor))
-	}
-	if n := len(w.writes()); n != 1 {
-		errs = append(errs, fmt.Errorf("the accelerator was written %d times, want once", n))
-	}
-	return errors.Join(append(errs, w.checkReplication(ctx, fence.Survivor, infinispan.Offline))...)
-}
-
-func (w *World) checkReplication(ctx context.Context, from, want string) error {
-	status, err := w.Sites.BackupStatus(ctx, from, w.Other(from))
-	if err == nil && status != want {
-		err = fmt.Errorf("replication from %s to %s is %s, want %s", from, w.Other(from), status, want)
-	}
-	return err
-}
-
-// CheckWrites looks whether every write works at the survivor since the first
-// that did, and none at the lost site since the outage began. The link must be
-// down still.
-func (w *World) CheckWrites(ctx context.Context, fence Fence) error {
-	const enough = 10 // writes, 2 s
-	var works time.Time
-	err := await(ctx, "writes at "+fence.Survivor, func(context.Context) error {
-		first, ok := w.writers[fence.Survivor].firstWorking(w.outage.at)
-		if n := len(w.writers[fence.Survivor].since(first)); !ok || n < enough {
-			return fmt.Errorf("a write works: %t, writes since: %d", ok, n)
-		}
-		works = first
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, try := range w.writers[fence.Survivor].since(works) {
-		if try.Err != nil {
-			errs = append(errs, fmt.Errorf("at %s, %.1f s after writes worked again: %w", fence.Survivor, try.Began.Sub(works).Seconds(), try.Err))
-		}
-	}
-	if at, ok := w.writers[fence.Lost].firstWorking(w.outage.at); ok {
-		errs = append(errs, fmt.Errorf("a write worked at %s %.1f s after the outage began", fence.Lost, at.Sub(w.outage.at).Seconds()))
-	}
-	return errors.Join(errs...)
 }

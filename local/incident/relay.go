@@ -44,11 +44,24 @@ func (r *Relays) Route(site, router string) (string, error) {
 }
 
 // Deafen has the site hear nothing of the others any more, while they hear it
-// still; false lets it hear again.
-func (r *Relays) Deafen(site string, deaf bool) {
+// still.
+func (r *Relays) Deafen(site string) { r.find(site).deaf.Store(true) }
+
+// Mend lets the site hear again. Its connections end: they lack what was lost.
+func (r *Relays) Mend(site string) {
+	one := r.find(site)
+	one.deaf.Store(false)
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	for c := range one.open {
+		_ = c.Close()
+	}
+}
+
+func (r *Relays) find(site string) *relay {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.relays[site].deaf.Store(deaf)
+	return r.relays[site]
 }
 
 // Close ends the relays and their connections.

@@ -2,12 +2,11 @@ package incident
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"encoding/json"
 )
 
 // Moment is one step of an outage, as the survivor had it.
@@ -17,35 +16,35 @@ type Moment struct {
 	Note string // where the time comes from, or what was seen
 }
 
-// The moments of a timeline, in the order of its list. That is the order of
-// cause and effect but for the last two: writes may work a moment before the
-// machine has noted that replication is offline.
+// The moments of a timeline, in order of cause and effect but for the last two:
+// writes may work a moment before the machine has noted that replication is
+// offline.
 const (
-	MomentCut      = "cut"
-	MomentBlind    = "metric 0"
-	MomentScraped  = "scraped"
-	MomentPending  = "alert pending"
-	MomentFiring   = "alert firing"
-	MomentWebhook  = "webhook"
-	MomentGuard    = "guard"
-	MomentFence    = "fence"
-	MomentWritten  = "accelerator written"
-	MomentOffline  = "replication offline"
-	MomentWorking  = "first working write"
-	alertSelector  = `ALERTS{alertname="SiteOffline",alertstate=%q,site=%q}`
-	offlineBy      = "TakeOffline" // the state; what follows it begins when it is done
-	missingMomentF = "the timeline has no %s"
+	MomentCut     = "cut"
+	MomentBlind   = "metric 0"
+	MomentScraped = "scraped"
+	MomentPending = "alert pending" // not with a rule that waits for nothing
+	MomentFiring  = "alert firing"
+	MomentWebhook = "webhook"
+	MomentGuard   = "guard"
+	MomentFence   = "fence"
+	MomentWritten = "accelerator written"
+	MomentOffline = "replication offline"
+	MomentWorking = "first working write"
 )
+
+// alerts are the rule's own samples, one an evaluation.
+const alerts = `ALERTS{alertname="SiteOffline",alertstate=%q,site=%q}`
 
 // Timeline tells when each step of the outage that ended with the fence happened.
 func (w *World) Timeline(ctx context.Context, fence Fence) ([]Moment, error) {
 	m := w.monitors[fence.Survivor]
 	cut := w.outage.at
-	line := []Moment{{MomentCut, cut, "the gossip router is killed"}}
+	line := []Moment{{MomentCut, cut, w.outage.what}}
 	var errs []error
 	add := func(name string, at time.Time, err error, note string) {
 		if err != nil || at.IsZero() {
-			errs = append(errs, fmt.Errorf(missingMomentF+": %w", name, errors.Join(err, errors.New("never seen"))))
+			errs = append(errs, fmt.Errorf("the timeline has no %q: %w", name, errors.Join(err, errors.New("never seen"))))
 			return
 		}
 		line = append(line, Moment{name, at, note})
@@ -54,10 +53,10 @@ func (w *World) Timeline(ctx context.Context, fence Fence) ([]Moment, error) {
 	at, err := m.first(ctx, fmt.Sprintf(metric, fence.Lost), 0, cut)
 	add(MomentScraped, at, err, "first sample of 0 in the Prometheus of "+fence.Survivor)
 	if w.opt.Timing.For > 0 {
-		at, err = m.first(ctx, fmt.Sprintf(alertSelector, "pending", fence.Lost), 1, cut)
+		at, err = m.first(ctx, fmt.Sprintf(alerts, "pending", fence.Lost), 1, cut)
 		add(MomentPending, at, err, "the rule's first evaluation with it")
 	}
-	at, err = m.first(ctx, fmt.Sprintf(alertSelector, "firing", fence.Lost), 1, cut)
+	at, err = m.first(ctx, fmt.Sprintf(alerts, "firing", fence.Lost), 1, cut)
 	add(MomentFiring, at, err, "the rule, after "+w.opt.Timing.For.String())
 	var event struct{ ReceivedAt time.Time }
 	err = json.Unmarshal([]byte(fence.Guard.Input), &event)
@@ -80,7 +79,7 @@ func (w *World) Timeline(ctx context.Context, fence Fence) ([]Moment, error) {
 func (w *World) offline(ctx context.Context, fence Fence) (time.Time, error) {
 	steps, err := w.stack.Trace(ctx, fence.Execution.ARN)
 	for i := range steps {
-		if steps[i].State == offlineBy && i+1 < len(steps) {
+		if steps[i].State == "TakeOffline" && i+1 < len(steps) {
 			return steps[i+1].At, err
 		}
 	}
