@@ -11,7 +11,6 @@ import (
 
 	"github.com/sitefence/sitefence/internal/manifests"
 	"github.com/sitefence/sitefence/local/emulator/cache"
-	"github.com/sitefence/sitefence/local/incident"
 	"github.com/sitefence/sitefence/local/infinispan"
 	"github.com/sitefence/sitefence/local/prometheus"
 	"github.com/sitefence/sitefence/local/stack"
@@ -37,9 +36,8 @@ var quick = manifests.Timing{
 // local is what all scenarios share: the stack, with a deployment for each, and
 // two sites of each version.
 var local struct {
-	stack  *stack.Stack
-	sites  map[string]infinispan.World // by version
-	relays *incident.Relays
+	stack *stack.Stack
+	sites map[string]infinispan.World // by version
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -82,14 +80,13 @@ func begin(ctx context.Context) error {
 	if _, err := prometheus.Setup(ctx, dir); err != nil {
 		return err
 	}
-	local.sites, local.relays = map[string]infinispan.World{}, incident.NewRelays()
+	local.sites = map[string]infinispan.World{}
 	progress := func(s string) { fmt.Println("incident:", s) }
 	for _, version := range []string{older, newer} {
-		opt := infinispan.Options{CacheDir: filepath.Join(dir, "infinispan"), Version: version, Progress: progress}
-		if version == older {
-			opt.Route = local.relays.Route
-		}
-		if local.sites[version], err = infinispan.StartReal(ctx, opt); err != nil {
+		local.sites[version], err = infinispan.StartReal(ctx, infinispan.Options{
+			CacheDir: filepath.Join(dir, "infinispan"), Version: version, Progress: progress, OneWay: version == older,
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -110,5 +107,4 @@ func end() {
 			sites.Close()
 		}
 	}
-	local.relays.Close()
 }

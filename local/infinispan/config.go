@@ -24,7 +24,7 @@ type node struct {
 	Site                          string
 	Sites, Caches                 []string
 	Port, ClusterPort, RouterPort int
-	link                          string // to the gossip router, host[port]
+	ProbePort                     int    // of JGroups between the sites; 0: none
 	root                          string // the server's folder
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,7 +87,7 @@ func (w *realWorld) prepare() error {
 		return fmt.Errorf("finding the work folder: %w", err)
 	}
 	w.opt.WorkDir = root
-	ports, err := freePorts(1 + 2*len(w.opt.Sites))
+	ports, err := freePorts(1 + 3*len(w.opt.Sites))
 	if err != nil {
 		return err
 	}
@@ -100,11 +99,11 @@ func (w *realWorld) prepare() error {
 	for i, name := range w.opt.Sites {
 		n := &node{
 			Site: name, Sites: w.opt.Sites, Caches: w.opt.Caches,
-			RouterPort: ports[0], Port: ports[1+2*i], ClusterPort: ports[2+2*i],
+			RouterPort: ports[0], Port: ports[1+3*i], ClusterPort: ports[2+3*i],
 			root: filepath.Join(root, name),
 		}
-		if n.link, err = w.opt.link(name, ports[0]); err != nil {
-			return err
+		if w.opt.OneWay {
+			n.ProbePort = ports[3+3*i]
 		}
 		id, err := ca.issue(name)
 		if err != nil {
@@ -125,21 +124,6 @@ func (o Options) site(name, url string, ca []byte) Site {
 		Name: name, URL: url, CA: ca,
 		User: o.User, Password: o.Password, LimitedUser: o.LimitedUser, LimitedPassword: o.LimitedPassword,
 	}
-}
-
-// link is where a site finds the gossip router, as JGroups writes an address.
-func (o Options) link(site string, router int) (string, error) {
-	host, port := "127.0.0.1", strconv.Itoa(router)
-	if o.Route != nil {
-		address, err := o.Route(site, net.JoinHostPort(host, port))
-		if err == nil {
-			host, port, err = net.SplitHostPort(address)
-		}
-		if err != nil {
-			return "", fmt.Errorf("routing %s to the gossip router: %w", site, err)
-		}
-	}
-	return host + "[" + port + "]", nil
 }
 
 func (w *realWorld) start(ctx context.Context) error {

@@ -52,7 +52,7 @@ func (w *realWorld) startServer(name string) error {
 			"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true",
 			// Read by the stack `tunnel`. Without the port it takes the one
 			// of the REST endpoint and never connects.
-			"-Djgroups.tunnel.port=0", "-Djgroups.tunnel.hosts=" + n.link,
+			"-Djgroups.tunnel.port=0", fmt.Sprintf("-Djgroups.tunnel.hosts=127.0.0.1[%d]", n.RouterPort),
 			"-Dinfinispan.server.home.path=" + n.root,
 			"-cp", filepath.Join(w.lib, "*"), "org.infinispan.server.Bootstrap",
 			"-s", n.root, "-c", "server.xml", "-n", name, "-p", strconv.Itoa(n.Port),

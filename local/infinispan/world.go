@@ -93,9 +93,8 @@ type Options struct {
 	CacheDir string       // keeps the jars between runs; needed by StartReal
 	WorkDir  string       // one folder per site, emptied at the start, with configuration, data and logs; default a temporary folder that Close removes
 	Progress func(string) // is told of each slow step, from one goroutine at a time; may be nil
-	// Route is told the gossip router's host:port and returns the one that the
-	// site connects to in its place: a relay of the caller's. Nil: the router's.
-	Route func(site, router string) (string, error)
+	// OneWay makes StartReal's world a Deafener.
+	OneWay bool
 }
 
 const mainCache = "sessions"
