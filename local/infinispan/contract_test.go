@@ -37,6 +37,7 @@ func testContract(t *testing.T, w infinispan.World) {
 		{"push started while cut sticks", testPushWhileCut},
 		{"restart forgets", testRestartForgets},
 		{"stopped site", testStoppedSite},
+		{"killed site", testKilledSite},
 	} {
 		if !t.Run(b.name, func(t *testing.T) { b.test(t, settled(t, w)) }) {
 			return // what follows would only fail for the same reason
@@ -262,5 +263,27 @@ func testStoppedSite(t *testing.T, w infinispan.World) {
 		if err == nil {
 			t.Error("an unknown site was accepted")
 		}
+	}
+}
+
+// A site that dies without a word is missed as well.
+func testKilledSite(t *testing.T, w infinispan.World) {
+	ctx := t.Context()
+	check(t, w.KillSite(ctx, "site-b"))
+	check(t, w.KillSite(ctx, "site-b")) // repeated: nothing to do
+	if _, err := w.View(ctx, "site-b"); err == nil {
+		t.Error("a killed site answers")
+	}
+	within(t, 20*time.Second, func() string {
+		view, err := w.View(ctx, "site-a")
+		if err != nil || !slices.Equal(view, []string{"site-a"}) {
+			return fmt.Sprintf("site-a sees %v, %v", view, err)
+		}
+		return ""
+	})
+	wantStatus(t, http.StatusInternalServerError, w.Write(ctx, "site-a", "lost", "x"))
+	check(t, w.RestartSite(ctx, "site-b"))
+	if w.KillSite(ctx, "nope") == nil {
+		t.Error("an unknown site was accepted")
 	}
 }
