@@ -17,7 +17,7 @@ var scenarios = map[string]string{
 	"site-killed":  older,
 	"cache-killed": newer,
 	"half-open":    older,
-	"forgetful":    older,
+	"fence-lost":   older,
 }
 
 // enter opens a scenario's deployment in a world where all is well.
