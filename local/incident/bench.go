@@ -54,10 +54,10 @@ func (m Measurement) Spread(span string) Spread {
 }
 
 // Bench cuts the link the given number of times under each setting, the settings
-// side by side: each has two sites and a deployment of its own, and the links are
-// cut in the same moments, but for a random part of the setting's own interval, so
-// that no cut keeps step with the scrapes. Progress goes to out.
-func Bench(ctx context.Context, out io.Writer, runs int) (_ []Measurement, err error) {
+// side by side: each has two sites and a deployment of its own. Whatever watches
+// starts afresh for each cut, since an Alertmanager that has heard of the alert
+// lately waits otherwise than one that has not. Progress goes to out.
+func Bench(ctx context.Context, out io.Writer, runs int) ([]Measurement, error) {
 	dir, err := os.MkdirTemp("", "sitefence-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder: %w", err)
@@ -68,11 +68,10 @@ func Bench(ctx context.Context, out io.Writer, runs int) (_ []Measurement, err e
 		return nil, err
 	}
 	progress := func(s string) { _, _ = fmt.Fprintln(out, "bench:", s) }
-	settings := Settings()
 	options := stack.Options{Dir: dir, Progress: progress}
-	for _, s := range settings {
+	for _, s := range Settings() {
 		sites, err := infinispan.StartReal(ctx, infinispan.Options{
-			CacheDir: filepath.Join(cacheDir, "infinispan"), WorkDir: filepath.Join(dir, s.Name), Progress: progress,
+			CacheDir: filepath.Join(cacheDir, "infinispan"), WorkDir: filepath.Join(dir, s.Name),
 		})
 		if err != nil {
 			return nil, err
@@ -85,26 +84,17 @@ func Bench(ctx context.Context, out io.Writer, runs int) (_ []Measurement, err e
 		return nil, err
 	}
 	defer deployed.Close()
-	measured := make([]Measurement, len(settings))
-	worlds := make([]*World, len(settings))
-	for i, s := range settings {
-		measured[i].Setting = s
-		worlds[i], err = Open(ctx, Options{Stack: deployed, Deployment: s.Name, Timing: s.Timing, Scrape: s.Scrape, CacheDir: cacheDir})
-		if err != nil {
-			return nil, err
-		}
-		defer worlds[i].Close()
-	}
+	measured := make([]Measurement, len(Settings()))
 	for run := range runs {
 		group, ctx := errgroup.WithContext(ctx)
-		for i, w := range worlds {
+		for i, s := range Settings() {
 			group.Go(func() error {
-				line, err := w.round(ctx)
+				line, err := s.measure(ctx, deployed)
 				if err != nil {
-					return fmt.Errorf("run %d with the settings of %s: %w", run+1, settings[i].Title, err)
+					return fmt.Errorf("run %d with the settings of %s: %w", run+1, s.Title, err)
 				}
-				measured[i].Runs = append(measured[i].Runs, line)
-				progress(fmt.Sprintf("run %d of %d, %s: %.1f s", run+1, runs, settings[i].Title, line[len(line)-1].At.Sub(line[0].At).Seconds()))
+				measured[i].Setting, measured[i].Runs = s, append(measured[i].Runs, line)
+				progress(fmt.Sprintf("run %d of %d, %s: %.1f s", run+1, runs, s.Title, line[len(line)-1].At.Sub(line[0].At).Seconds()))
 				return nil
 			})
 		}
@@ -115,14 +105,20 @@ func Bench(ctx context.Context, out io.Writer, runs int) (_ []Measurement, err e
 	return measured, nil
 }
 
-// round is one outage, and all put back as it was.
-func (w *World) round(ctx context.Context) ([]Moment, error) {
+// measure lives through one outage and puts all back as it was. The cut waits for a
+// random part of the longest interval, so that it keeps no step with the scrapes.
+func (s Setting) measure(ctx context.Context, deployed *stack.Stack) ([]Moment, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
+	w, err := Open(ctx, Options{Stack: deployed, Deployment: s.Name, Timing: s.Timing, Scrape: s.Scrape})
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
 	select {
-	case <-time.After(rand.N(max(w.opt.Scrape, w.opt.Timing.Interval))):
+	case <-time.After(rand.N(max(s.Scrape, s.Timing.Interval))):
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	if err := w.Cut(ctx); err != nil {
 		return nil, err
