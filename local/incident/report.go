@@ -97,8 +97,8 @@ func SVG(measured []Measurement) []byte {
 		var at time.Duration
 		for j, s := range Spans {
 			d := max(0, m.Spread(s.Name).Median)
-			fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.0f" fill="%s"><title>%s: %.1f s</title></rect>`+"\n",
-				x(at), y, x(at+d)-x(at), bar, colours[j], s.Name, d.Seconds())
+			fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.0f" fill="%s"><title>%s: %.1f s (%s)</title></rect>`+"\n",
+				x(at), y, x(at+d)-x(at), bar, colours[j], s.Name, d.Seconds(), html.EscapeString(s.Why))
 			at += d
 		}
 		t := m.Spread("total")
