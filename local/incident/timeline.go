@@ -56,10 +56,14 @@ func (w *World) Timeline(ctx context.Context, fence Fence) ([]Moment, error) {
 		at, err = m.first(ctx, fmt.Sprintf(alerts, "pending", fence.Lost), 1, cut)
 		add(MomentPending, at, err, "the rule's first evaluation with it")
 	}
-	at, err = m.first(ctx, fmt.Sprintf(alerts, "firing", fence.Lost), 1, cut)
-	add(MomentFiring, at, err, "the rule, after "+w.opt.Timing.For.String())
-	var event struct{ ReceivedAt time.Time }
+	// By the alert's own word: a Prometheus that was started lately stores no sample
+	// of an alert's first evaluations.
+	var event struct {
+		ReceivedAt time.Time
+		Alert      struct{ StartsAt time.Time }
+	}
 	err = json.Unmarshal([]byte(fence.Guard.Input), &event)
+	add(MomentFiring, event.Alert.StartsAt, err, "the rule, after "+w.opt.Timing.For.String())
 	add(MomentWebhook, event.ReceivedAt, err, "Alertmanager posted, the ingest function took it")
 	add(MomentGuard, fence.Guard.Started, nil, "the bus started it")
 	add(MomentFence, fence.Execution.Started, nil, "the guard started "+fence.Execution.Name)
