@@ -20,15 +20,15 @@ import (
 const ruleFile = `groups:
 - name: g
   interval: 100ms
-  ruleFile:
+  rules:
   - {alert: SiteOffline, expr: 'min by (site) (view{namespace="n"}) == 0', for: 200ms, labels: {reporter: site-a}}
 `
 
-// metricsServed is a server with one metric of the value, over TLS and with Basic auth.
-func metricsServed(t *testing.T, value *atomic.Int32) prometheus.Target {
+// target is a server with one metric of the value, over TLS and with Basic auth.
+func target(t *testing.T, value *atomic.Int32) prometheus.Target {
 	t.Helper()
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "u" || password != `p:ä"ss` || r.URL.Path != "/metricsServed" {
+		if user, password, _ := r.BasicAuth(); user != "u" || password != `p:ä"ss` || r.URL.Path != "/metrics" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -83,7 +83,7 @@ func TestAlertReachesAlertmanager(t *testing.T) {
 		}
 	}))
 	t.Cleanup(receiver.Close)
-	p := begin(t, prometheus.Options{Target: metricsServed(t, &value), Interval: 100 * time.Millisecond, Rules: []byte(ruleFile), Alertmanager: receiver.URL})
+	p := begin(t, prometheus.Options{Target: target(t, &value), Interval: 100 * time.Millisecond, Rules: []byte(ruleFile), Alertmanager: receiver.URL})
 
 	within(t, 20*time.Second, func() string {
 		series, err := p.Query(t.Context(), `view{site="site-b",namespace="n"}`)
@@ -142,12 +142,12 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 // TestStop: nothing runs and nothing lies about afterwards; the same holds when the
-// ruleFile cannot be read, which the program says.
+// rules cannot be read, which the program says.
 func TestStop(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	var value atomic.Int32
-	o := prometheus.Options{Target: metricsServed(t, &value), Interval: time.Second}
+	o := prometheus.Options{Target: target(t, &value), Interval: time.Second}
 	p := begin(t, o)
 	p.Stop()
 	p.Stop()
@@ -157,8 +157,8 @@ func TestStop(t *testing.T) {
 		t.Error("Done is open after Stop")
 	}
 	o.Rules = []byte("groups: what")
-	if _, err := prometheus.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "ruleFile.yml") {
-		t.Errorf("with bad ruleFile: %v", err)
+	if _, err := prometheus.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "rules.yml") {
+		t.Errorf("with bad rules: %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "sitefence-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
