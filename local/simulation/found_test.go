@@ -220,3 +220,74 @@ func TestEveryRefusedNameWaits(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedThoughTheCallFailed: the write was carried out, and the look after
+// it failed. The error says that something was removed, so a load balancer that
+// was there from the start is excused.
+func TestRemovedThoughTheCallFailed(t *testing.T) {
+	m, d := machines(t), double(t, "site-a", "site-b")
+	synctest.Test(t, func(t *testing.T) {
+		opt := pair(m, d)
+		opt.Tags[lb("other")] = map[string]string{}
+		opt.Listeners = []ga.Listener{ga.NewListener(443, ga.NewGroup(west, ga.NewEndpoint(lb("a")), ga.NewEndpoint(lb("b")), ga.NewEndpoint(lb("other"))))}
+		w, err := simulation.New(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		d.CutBetween("site-a", "site-b")
+		w.Alert(siteA, siteB)
+		written := false
+		w.Settle(simulation.Fates{Call: func(c *simulation.Call) simulation.Fault {
+			written = written || c.Operation == "UpdateEndpointGroup"
+			if written && c.By.Function == simulation.UpdateAccelerator && c.Operation == "ListListeners" {
+				return simulation.Refused
+			}
+			return simulation.None
+		}}, 10_000)
+		if fence := w.Fences()[0]; !strings.HasPrefix(fence.Outcome(), "Fenced") || d.Status("site-a", "site-b") != infinispan.Offline {
+			t.Errorf("the fence ended %s: %s", fence.Outcome(), fence.Cause)
+		}
+		if v := w.Violations(); len(v) > 0 {
+			t.Error(v)
+		}
+	})
+}
+
+// TestStrangerBetweenTwoWrites: what comes after the first write is not excused,
+// although another check and another write follow.
+func TestStrangerBetweenTwoWrites(t *testing.T) {
+	m, d := machines(t), double(t, "site-a", "site-b")
+	synctest.Test(t, func(t *testing.T) {
+		opt := pair(m, d)
+		both := ga.NewGroup(west, ga.NewEndpoint(lb("a")), ga.NewEndpoint(lb("b")))
+		opt.Listeners = []ga.Listener{ga.NewListener(443, both), ga.NewListener(80, both)}
+		w, err := simulation.New(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		d.CutBetween("site-a", "site-b")
+		w.Alert(siteA, siteB)
+		writes, smuggled := 0, false
+		w.Settle(simulation.Fates{Call: func(c *simulation.Call) simulation.Fault {
+			if c.Operation != "UpdateEndpointGroup" {
+				return simulation.None
+			}
+			if writes++; writes == 2 {
+				return simulation.Throttled
+			}
+			return simulation.None
+		}, Task: func(run *simulation.Run, call *asl.Call) simulation.Fault {
+			if run.Fence && call.State == "CheckHealth" && writes == 2 && !smuggled {
+				smuggled = true
+				w.Smuggle("b2")
+			}
+			return simulation.None
+		}}, 10_000)
+		if writes < 3 {
+			t.Errorf("%d writes, want a third one", writes)
+		}
+		wantKept(t, w, smuggled)
+	})
+}
