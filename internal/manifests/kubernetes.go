@@ -105,12 +105,23 @@ type keyRef struct {
 
 const receiverName = "sitefence"
 
+// routeVersion is the version of AlertmanagerConfig that the cluster serves. The
+// operator's own definitions (its bundle, kube-prometheus-stack) have v1alpha1
+// alone; v1beta1 needs its conversion webhook, which OpenShift has. What is used
+// of it here is written the same in both.
+func (s site) routeVersion() string {
+	if s.Platform == OpenShift {
+		return "monitoring.coreos.com/v1beta1"
+	}
+	return "monitoring.coreos.com/v1alpha1"
+}
+
 func (s site) alertmanagerConfig() document {
 	hook := operatorWebhook{URL: s.IngestURL}
 	hook.HTTPConfig.BasicAuth.Username = keyRef{s.secretName(), userKey}
 	hook.HTTPConfig.BasicAuth.Password = keyRef{s.secretName(), passwordKey}
 	return document{s.routeComment() + operatorPeople, object{
-		APIVersion: "monitoring.coreos.com/v1beta1", Kind: "AlertmanagerConfig", Metadata: s.metadata(s.name()),
+		APIVersion: s.routeVersion(), Kind: "AlertmanagerConfig", Metadata: s.metadata(s.name()),
 		Spec: alertmanagerConfigSpec{
 			Route: operatorRoute{
 				Receiver:       receiverName,

@@ -2,13 +2,16 @@ package operatortest_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus-operator/prometheus-operator/pkg/alertmanager/validation/v1alpha1"
 	"github.com/prometheus-operator/prometheus-operator/pkg/alertmanager/validation/v1beta1"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	monitoringv1beta1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -21,9 +24,9 @@ import (
 
 // document is one object as text and without a type.
 type document struct {
-	kind string
-	text []byte
-	any  map[string]any
+	apiVersion, kind string
+	text             []byte
+	any              map[string]any
 }
 
 func documents(t *testing.T, in manifests.Input) (all []document) {
@@ -40,6 +43,7 @@ func documents(t *testing.T, in manifests.Input) (all []document) {
 		if d.any == nil {
 			continue // the file's header
 		}
+		d.apiVersion, _ = d.any["apiVersion"].(string)
 		d.kind, _ = d.any["kind"].(string)
 		all = append(all, d)
 	}
@@ -79,11 +83,13 @@ func TestObjectsDecodeStrictly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, d := range documents(t, in) {
 				typed := map[string]any{
-					"ConfigMap": &corev1.ConfigMap{}, "Secret": &corev1.Secret{},
-					"AlertmanagerConfig": &monitoringv1beta1.AlertmanagerConfig{}, "PrometheusRule": &monitoringv1.PrometheusRule{},
-				}[d.kind]
+					"v1 ConfigMap": &corev1.ConfigMap{}, "v1 Secret": &corev1.Secret{},
+					"monitoring.coreos.com/v1alpha1 AlertmanagerConfig": &monitoringv1alpha1.AlertmanagerConfig{},
+					"monitoring.coreos.com/v1beta1 AlertmanagerConfig":  &monitoringv1beta1.AlertmanagerConfig{},
+					"monitoring.coreos.com/v1 PrometheusRule":           &monitoringv1.PrometheusRule{},
+				}[d.apiVersion+" "+d.kind]
 				if typed == nil {
-					t.Fatalf("kind %q", d.kind)
+					t.Fatalf("%s %s", d.apiVersion, d.kind)
 				}
 				if err := yaml.UnmarshalStrict(d.text, typed); err != nil {
 					t.Errorf("%s: %v", d.kind, err)
@@ -154,11 +160,14 @@ func TestOperatorTakesTheRoute(t *testing.T) {
 				if d.kind != "AlertmanagerConfig" {
 					continue
 				}
-				var c monitoringv1beta1.AlertmanagerConfig
-				if err := yaml.UnmarshalStrict(d.text, &c); err != nil {
-					t.Fatal(err)
+				// By the operator's bundle or by way of OpenShift's conversion,
+				// the operator itself reads v1alpha1.
+				var alpha monitoringv1alpha1.AlertmanagerConfig
+				if err := errors.Join(yaml.UnmarshalStrict(d.text, &alpha), v1alpha1.ValidateAlertmanagerConfig(&alpha)); err != nil {
+					t.Error(err)
 				}
-				if err := v1beta1.ValidateAlertmanagerConfig(&c); err != nil {
+				var beta monitoringv1beta1.AlertmanagerConfig
+				if err := errors.Join(yaml.UnmarshalStrict(d.text, &beta), v1beta1.ValidateAlertmanagerConfig(&beta)); err != nil {
 					t.Error(err)
 				}
 			}

@@ -7,13 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"sigs.k8s.io/yaml"
+
+	"github.com/sitefence/sitefence/internal/manifests"
 )
 
+// The operator's definitions: those that its bundle and kube-prometheus-stack
+// install, and those with the versions that need the conversion webhook, as on
+// OpenShift.
+const bundled, full = "prometheus-operator-crd", "prometheus-operator-crd-full"
+
 // schema is what the API server checks objects of a custom resource against:
-// patterns and enumerations, which the Go types do not have.
-func schema(t *testing.T, resource, version string) *jsonschema.Schema {
+// patterns and enumerations, which the Go types do not have. A version that is
+// not served there is an error.
+func schema(t *testing.T, definitions, resource, version string) *jsonschema.Schema {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/prometheus-operator/prometheus-operator")
 	cmd.Env = append(os.Environ(), "GOWORK=off")
@@ -21,7 +30,7 @@ func schema(t *testing.T, resource, version string) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "example", "prometheus-operator-crd-full", "monitoring.coreos.com_"+resource+".yaml"))
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "example", definitions, "monitoring.coreos.com_"+resource+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,6 +38,7 @@ func schema(t *testing.T, resource, version string) *jsonschema.Schema {
 		Spec struct {
 			Versions []struct {
 				Name   string
+				Served bool
 				Schema struct {
 					OpenAPIV3Schema any `json:"openAPIV3Schema"`
 				}
@@ -39,7 +49,7 @@ func schema(t *testing.T, resource, version string) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	for _, v := range definition.Spec.Versions {
-		if v.Name != version {
+		if v.Name != version || !v.Served {
 			continue
 		}
 		c := jsonschema.NewCompiler()
@@ -52,28 +62,30 @@ func schema(t *testing.T, resource, version string) *jsonschema.Schema {
 		}
 		return s
 	}
-	t.Fatalf("no version %s of %s", version, resource)
+	t.Fatalf("%s serves no version %s of %s", definitions, version, resource)
 	return nil
 }
 
 func TestServerTakesTheObjects(t *testing.T) {
-	schemas := map[string]*jsonschema.Schema{
-		"AlertmanagerConfig": schema(t, "alertmanagerconfigs", "v1beta1"),
-		"PrometheusRule":     schema(t, "prometheusrules", "v1"),
-	}
 	for name, in := range inputs() {
 		t.Run(name, func(t *testing.T) {
+			definitions := full
+			if in.Platform == manifests.Operator {
+				definitions = bundled
+			}
 			checked := 0
 			for _, d := range documents(t, in) {
-				if s := schemas[d.kind]; s != nil {
-					checked++
-					if err := s.Validate(d.any); err != nil {
-						t.Errorf("%s: %v", d.kind, err)
-					}
+				version, ok := strings.CutPrefix(d.apiVersion, monitoring.GroupName+"/")
+				if !ok {
+					continue // Kubernetes' own
+				}
+				checked++
+				if err := schema(t, definitions, strings.ToLower(d.kind)+"s", version).Validate(d.any); err != nil {
+					t.Errorf("%s: %v", d.kind, err)
 				}
 			}
-			if checked != len(schemas) {
-				t.Errorf("%d objects checked, want %d", checked, len(schemas))
+			if checked != 2 {
+				t.Errorf("%d objects checked, want 2", checked)
 			}
 		})
 	}
