@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/deployed"
 	"github.com/sitefence/sitefence/internal/manifests"
@@ -72,8 +73,17 @@ func (f *manifestsFlags) ask(ctx context.Context, in *manifests.Input, secretNam
 	return err
 }
 
+// advice is for whoever runs the command; there is nothing to replay.
+var advice = secret.Advice{
+	Sort: awserr.Advice{
+		Denied:  "whoever runs this command needs secretsmanager:GetSecretValue, and kms:Decrypt if the secret has a key of its own",
+		Missing: "compare the secret's name with the account and the Region that the command asks (AWS_PROFILE, AWS_REGION)",
+	}.Sort,
+	Unusable: "put the password there as plain text, then run the command again",
+}
+
 func readSecret(ctx context.Context, account aws.Config, name string) (secret.Value, error) {
-	v, err := secret.New(secretsmanager.NewFromConfig(account), name).Get(ctx)
+	v, err := secret.NewAdvising(secretsmanager.NewFromConfig(account), name, advice).Get(ctx)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("the webhook's password: %w", err)
 	}

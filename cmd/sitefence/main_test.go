@@ -68,12 +68,22 @@ func account(w http.ResponseWriter, r *http.Request) {
 			SecretID string `json:"SecretId"`
 		}
 		_ = json.Unmarshal(body, &in)
-		if in.SecretID != "webhook" {
+		plain, code := password, ""
+		switch in.SecretID {
+		case "webhook":
+		case "newline":
+			plain += "\n"
+		case "forbidden":
+			code = "AccessDeniedException"
+		default:
+			code = "ResourceNotFoundException"
+		}
+		if code != "" {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"__type":"ResourceNotFoundException","message":"no such secret"}`)
+			_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "not this secret"})
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]string{"SecretString": password})
+		_ = json.NewEncoder(w).Encode(map[string]string{"SecretString": plain})
 		return
 	}
 	form, _ := url.ParseQuery(string(body))

@@ -27,19 +27,32 @@ func Code(err error) string {
 	return ""
 }
 
-// Sort wraps err, which a call to AWS returned while doing what says, in the
-// contract's type. It returns nil for nil.
-func Sort(err error, what string) error {
+// Advice is what a human does next about an error that no retry mends.
+type Advice struct {
+	Denied  string // a permission is missing
+	Missing string // what was asked for is not there
+}
+
+// functions is the advice of what the state machines call.
+var functions = Advice{
+	Denied:  "mend the function's role or the key's policy, then replay the guard execution",
+	Missing: "compare the configuration with the account, deploy, then replay the guard execution",
+}
+
+// Sort wraps err, which a call to AWS returned while a function was doing what
+// says, in the contract's type. It returns nil for nil.
+func Sort(err error, what string) error { return functions.Sort(err, what) }
+
+// Sort is the same with other advice, for a program that is no function.
+func (a Advice) Sort(err error, what string) error {
 	code := Code(err)
 	switch {
 	case err == nil:
 		return nil
 	case slices.Contains(denied, code):
-		return contract.MisconfiguredF(contract.AccessDenied,
-			"%s: %s; mend the function's role or the key's policy, then replay the guard execution", what, text(err))
+		return contract.MisconfiguredF(contract.AccessDenied, "%s: %s; %s", what, text(err), a.Denied)
 	case slices.Contains(missing, code):
-		return contract.MisconfiguredF(contract.NotFound,
-			"%s: %s; compare the configuration with the account, deploy, then replay the guard execution", what, text(err))
+		return contract.MisconfiguredF(contract.NotFound, "%s: %s; %s", what, text(err), a.Missing)
 	default:
 		return contract.TransientF(contract.Unavailable, "%s: %s", what, text(err))
 	}

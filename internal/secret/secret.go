@@ -47,6 +47,7 @@ type Reader struct {
 	client  Client
 	id      string
 	options []func(*secretsmanager.Options)
+	advice  Advice
 	flight  singleflight.Group
 
 	mu       sync.Mutex
@@ -56,10 +57,21 @@ type Reader struct {
 	bucket   bucket
 }
 
-// New reads the secret of that name or ARN. A secret that is named by ARN is
-// read in the ARN's Region.
+// Advice is what the errors tell a human to do.
+type Advice struct {
+	Sort     func(err error, what string) error // of awserr
+	Unusable string                             // what is there is no password
+}
+
+// New reads the secret of that name or ARN, for a function. A secret that is
+// named by ARN is read in the ARN's Region.
 func New(client Client, id string) *Reader {
-	r := &Reader{client: client, id: id}
+	return NewAdvising(client, id, Advice{awserr.Sort, "put the password there as plain text, then replay what failed"})
+}
+
+// NewAdvising is New for a program that is no function.
+func NewAdvising(client Client, id string, advice Advice) *Reader {
+	r := &Reader{client: client, id: id, advice: advice}
 	if a, err := arn.Parse(id); err == nil && a.Region != "" {
 		r.options = append(r.options, func(o *secretsmanager.Options) { o.Region = a.Region })
 	}
@@ -163,7 +175,7 @@ func (r *Reader) read(ctx context.Context) (Value, error) {
 func (r *Reader) judge(out *secretsmanager.GetSecretValueOutput, err error) (Value, error) {
 	refuse := func(why string) (Value, error) {
 		return Value{}, contract.MisconfiguredF(contract.SecretUnusable,
-			"the secret %s %s; put the password there as plain text, then replay what failed", r.id, why)
+			"the secret %s %s; %s", r.id, why, r.advice.Unusable)
 	}
 	switch awserr.Code(err) {
 	case "InvalidRequestException", "InvalidParameterException":
@@ -172,7 +184,7 @@ func (r *Reader) judge(out *secretsmanager.GetSecretValueOutput, err error) (Val
 		return refuse("cannot be decrypted (look at its KMS key)")
 	}
 	if err != nil {
-		return Value{}, awserr.Sort(err, "reading the secret "+r.id)
+		return Value{}, r.advice.Sort(err, "reading the secret "+r.id)
 	}
 	plain := aws.ToString(out.SecretString)
 	if len(out.SecretBinary) > 0 {
