@@ -29,7 +29,9 @@ func (s site) routeComment() string {
   second report must not wait. It is also how long a failed post is tried.
 - an alert that goes on is posted again after %s, not 4h. Asking again is cheap
   and changes nothing that is right; it decides what could not be decided the
-  first time, and restores a fence that a restarted Infinispan forgot.
+  first time, and restores a fence that somebody undid while the link was down,
+  as by bringing the lost site online. (After a restart of Infinispan, which
+  forgets the fence, the metric was gone for a moment: that alert is a new one.)
 - resolved alerts are not sent: nothing comes back by itself, so they say nothing.
 - the certificate is verified: whoever could stand in for the URL would read the
   password. A function URL has a public certificate.
