@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -89,10 +90,20 @@ func checkURL(p *problems, field, text string) {
 		p.add(field, "nothing", want)
 	case strings.ContainsAny(text, "@?#"):
 		p.add(field, "a URL with a user, a query or a fragment", want)
-	case err != nil || u.Hostname() == "" || u.Opaque != "" || strings.ContainsFunc(text, unicode.IsSpace),
-		u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case err != nil || u.Hostname() == "" || !validPort(u) || u.Opaque != "" || strings.ContainsFunc(text, unicode.IsSpace),
+		// Schemas of objects have patterns that know lower case only.
+		!strings.HasPrefix(text, "https://") && (!strings.HasPrefix(text, "http://") || !loopback(u.Hostname())):
 		p.add(field, quote(text), want)
 	}
+}
+
+// validPort reports whether the port is one, or left out.
+func validPort(u *url.URL) bool {
+	if !strings.HasSuffix(u.Host, ":") && u.Port() == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
 }
 
 func loopback(host string) bool {
