@@ -205,29 +205,3 @@ func TestRouteFindsItsCredentials(t *testing.T) {
 		})
 	}
 }
-
-// What the issue asks of the route, read by the operator's own type.
-func TestRoute(t *testing.T) {
-	for _, d := range documents(t, inputs()["openshift"]) {
-		if d.kind != "AlertmanagerConfig" {
-			continue
-		}
-		var c monitoringv1beta1.AlertmanagerConfig
-		if err := yaml.UnmarshalStrict(d.text, &c); err != nil {
-			t.Fatal(err)
-		}
-		r, hook := c.Spec.Route, c.Spec.Receivers[0].WebhookConfigs[0]
-		if diff := cmp.Diff([]monitoringv1beta1.Matcher{{Name: "alertname", MatchType: "=", Value: "SiteOffline"}}, r.Matchers); diff != "" {
-			t.Errorf("matchers (-want +got):\n%s", diff)
-		}
-		if !r.Continue || !slices.Equal(r.GroupBy, []string{"accelerator"}) {
-			t.Errorf("continue %v, groupBy %q", r.Continue, r.GroupBy)
-		}
-		if hook.SendResolved == nil || *hook.SendResolved {
-			t.Error("resolved alerts are sent")
-		}
-		if hook.HTTPConfig.TLSConfig != nil {
-			t.Errorf("TLS configuration %+v, want the public CAs", hook.HTTPConfig.TLSConfig)
-		}
-	}
-}
