@@ -66,7 +66,7 @@ func (w *World) checkReplication(ctx context.Context, from, want string) error {
 // survivor since a time, whether every one worked since then; and whether none
 // worked at the lost site. The link must be down still.
 func (w *World) CheckWrites(ctx context.Context, fence Fence, since time.Time) error {
-	survivor := w.writers[fence.Survivor]
+	survivor, since := w.writers[fence.Survivor], since.Add(moment)
 	var works time.Time
 	err := await(ctx, "writes at "+fence.Survivor, func(context.Context) error {
 		first, ok := survivor.firstWorking(since)

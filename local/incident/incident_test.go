@@ -61,12 +61,20 @@ func straight(t *testing.T, name string, timing manifests.Timing) {
 	must(t, w.Sites.Write(ctx, first.Survivor, "kept", "while alone"))
 	must(t, w.Heal(ctx))
 	must(t, w.Check(ctx, first)) // nothing comes back by itself
+	must(t, w.Sites.TakeOffline(ctx, first.Lost, first.Survivor))
+	must(t, w.Sites.Write(ctx, first.Lost, "stale", "x")) // a write that only the lost site has
 	must(t, w.Restore(ctx, first))
 	if got := w.Serving(); len(got) != 2 {
 		t.Fatalf("after the restore the accelerator holds %v", got)
 	}
 	if got, err := w.Sites.Read(ctx, first.Lost, "kept"); err != nil || got != "while alone" {
 		t.Errorf("the site that was brought back has %q, %v", got, err)
+	}
+	if got, err := w.Sites.Read(ctx, first.Survivor, "kept"); err != nil || got != "while alone" {
+		t.Errorf("the survivor has %q, %v: emptying the other site reached it", got, err)
+	}
+	if got, err := w.Sites.Read(ctx, first.Lost, "stale"); err == nil {
+		t.Errorf("the site that was brought back has kept %q, which the survivor never had", got)
 	}
 	must(t, w.Cut(ctx))
 	second := fenced(ctx, t, w)

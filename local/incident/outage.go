@@ -17,6 +17,10 @@ import (
 	"github.com/sitefence/sitefence/local/stack"
 )
 
+// moment is what a break takes until it has an effect: a write that begins in it
+// may have been through before.
+const moment = 100 * time.Millisecond
+
 // mark notes what there is before something is broken.
 func (w *World) mark(what string) {
 	w.outage = outage{what: what, at: time.Now(), blind: map[string]time.Time{}, known: maps.Clone(w.outage.known), history: len(w.stack.Accelerator.History())}

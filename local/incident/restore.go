@@ -22,8 +22,9 @@ func (w *World) Heal(ctx context.Context) error {
 }
 
 // Restore brings the lost site back as an operator does, in the order that is
-// safe: both see each other, the lost site gets the state of the survivor, no
-// alert is left, and only then its endpoints return, as the fence recorded them.
+// safe: both see each other, the lost site is emptied and gets the state of the
+// survivor, no alert is left, and only then its endpoints return, as the fence
+// recorded them (docs/runbooks/site-fenced.md).
 func (w *World) Restore(ctx context.Context, fence Fence) error {
 	for _, site := range w.Deployment.Sites {
 		view, err := w.Sites.View(ctx, site)
@@ -33,6 +34,9 @@ func (w *World) Restore(ctx context.Context, fence Fence) error {
 		if !slices.Contains(view, w.Other(site)) {
 			return fmt.Errorf("%s does not see %s", site, w.Other(site))
 		}
+	}
+	if err := w.empty(ctx, fence); err != nil {
+		return err
 	}
 	if err := w.Sites.PushState(ctx, fence.Survivor, fence.Lost); err != nil {
 		return err
@@ -49,6 +53,26 @@ func (w *World) Restore(ctx context.Context, fence Fence) error {
 		return err
 	}
 	return w.putBack(ctx, fence)
+}
+
+// empty clears the lost site, with its own replication off: the clearing would
+// reach the survivor. A push only adds and overwrites; what the lost site wrote
+// alone, also by writes that failed, would stay there.
+func (w *World) empty(ctx context.Context, fence Fence) error {
+	sites, ok := w.Sites.(infinispan.Clearer)
+	if !ok {
+		return fmt.Errorf("emptying %s: it is no real site", fence.Lost)
+	}
+	if err := sites.TakeOffline(ctx, fence.Lost, fence.Survivor); err != nil {
+		return err
+	}
+	if err := w.checkReplication(ctx, fence.Lost, infinispan.Offline); err != nil {
+		return err
+	}
+	if err := sites.Clear(ctx, fence.Lost); err != nil {
+		return err
+	}
+	return sites.BringOnline(ctx, fence.Lost, fence.Survivor)
 }
 
 func (w *World) putBack(ctx context.Context, fence Fence) error {
