@@ -103,7 +103,8 @@ func (w *writer) mkdir(dir string) error {
 		missing = append(missing, at)
 	}
 	w.folders = append(missing, w.folders...) // the deepest first
-	return os.MkdirAll(dir, 0o750)
+	// Who may read a file is the file's own mode: others must be able to come to it.
+	return os.MkdirAll(dir, 0o755) //nolint:gosec // no secret is a file's name
 }
 
 // publish gives a staged file its name. A hard link, unlike a rename, fails when

@@ -70,6 +70,10 @@ func TestWriteMakesFoldersAndModes(t *testing.T) {
 			t.Errorf("%s: mode %v (%v), want %v", paths[i], info.Mode(), err, want)
 		}
 	}
+	// Prometheus and Alertmanager run as users of their own.
+	if info, err := os.Stat(filepath.Dir(paths[0])); err != nil || info.Mode().Perm()&0o005 != 0o005 {
+		t.Errorf("folder: mode %v (%v), want one that others can enter", info.Mode(), err)
+	}
 }
 
 func TestWriteKeepsWhatIsThere(t *testing.T) {
