@@ -27,7 +27,16 @@ const (
 	// take replication offline: writes at the survivor still fail.
 	DetailTypeStillTrying = "Take Offline Still Trying"
 	DetailTypeSiteFenced  = "Site Fenced"
+	// DetailTypeSiteRejoined says that a fenced site is back in the accelerator.
+	DetailTypeSiteRejoined = "Site Rejoined"
 )
+
+// Operation is what an event asks for. The zero value is a fence.
+type Operation string
+
+// OperationRejoin puts a fenced site back into the accelerator. It takes its turn
+// as a fence does, so that it never runs beside one.
+const OperationRejoin Operation = "rejoin"
 
 // Site is the name of a site: the value of its load balancer's `site` tag and
 // its name in Infinispan's cross-site configuration.
@@ -41,6 +50,10 @@ var NamePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
 const (
 	FingerprintDigits = 16
 	MaxGroupKey       = 256 // bytes
+	MaxOrder          = 512 // bytes of who asks, and of why
+	// MaxEndpoints bounds what one rejoin puts back: 10 listeners with a group in
+	// each of 10 Regions with 10 endpoints would be more than any quota allows.
+	MaxEndpoints = 1000
 )
 
 var fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -67,6 +80,28 @@ type Event struct {
 	Site        Site      `json:"site"`
 	Alert       Alert     `json:"alert"`
 	ReceivedAt  time.Time `json:"receivedAt"`
+
+	// DryRun makes a rehearsal of it: everything is read and decided, the writing
+	// functions answer with their plan, nothing is changed. Only the label of a
+	// drill's alert sets it, and nothing takes it away again.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Operation is empty for a fence.
+	Operation Operation `json:"operation,omitempty"`
+	// Forced skips the question whether the site can be seen: a planned failover of
+	// a healthy pair. Ingest never sets it, and the rule on the bus passes no event
+	// that has it: only who may start the guard machine by IAM can.
+	Forced bool `json:"forced,omitempty"`
+	// Order is who asked for it and why, when no alert did.
+	Order *Order `json:"order,omitempty"`
+	// Endpoints are what a rejoin puts back, as the fence recorded them.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+}
+
+// Order is an operator's own wish. It is for people and logs; nothing is decided
+// by it.
+type Order struct {
+	By     string `json:"by"`     // at most MaxOrder bytes
+	Reason string `json:"reason"` // at most MaxOrder bytes
 }
 
 // Validate names every field that is not as it must be.
@@ -83,7 +118,23 @@ func (e Event) Validate() error {
 	want(NamePattern.MatchString(string(e.Site)), "site", "a site's name", e.Site)
 	want(e.Reporter != e.Site || e.Site == "", "site", "another site than the reporter", e.Site)
 	want(!e.ReceivedAt.IsZero(), "receivedAt", "the time the alert was received, RFC 3339", "")
+	e.validateOrder(want)
 	return errors.Join(problems...)
+}
+
+// validateOrder looks at the fields that no alert of a real outage has.
+func (e Event) validateOrder(want func(ok bool, field, expected string, got any)) {
+	rejoin := e.Operation == OperationRejoin
+	want(rejoin || e.Operation == "", "operation", `nothing (a fence) or "rejoin"`, e.Operation)
+	want(!rejoin || !e.DryRun && !e.Forced, "operation", "a rejoin without dryRun and forced", e.Operation)
+	want(!e.DryRun || !e.Forced, "forced", "not beside dryRun", e.Forced)
+	want(rejoin == (len(e.Endpoints) > 0), "endpoints", "the endpoints to put back with a rejoin, and none without", len(e.Endpoints))
+	want(len(e.Endpoints) <= MaxEndpoints, "endpoints", fmt.Sprintf("at most %d", MaxEndpoints), len(e.Endpoints))
+	if e.Order != nil {
+		want(e.Order.By != "" && len(e.Order.By) <= MaxOrder, "order.by", fmt.Sprintf("a name of 1 to %d bytes", MaxOrder), e.Order.By)
+		want(len(e.Order.Reason) <= MaxOrder, "order.reason", fmt.Sprintf("at most %d bytes", MaxOrder), e.Order.Reason)
+	}
+	want(e.Order != nil || !e.Forced && !rejoin, "order", "who asks for it and why", "")
 }
 
 // Generation is the number in a fence execution's name, its fencing token: a

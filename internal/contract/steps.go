@@ -15,6 +15,10 @@ const (
 	Ensure  Decision = "ensure"  // the site is gone already: take replication offline
 	Ignore  Decision = "ignore"  // nothing to do, and that is fine
 	Recheck Decision = "recheck" // may pass within minutes: look again
+	// Rehearse is Fence or Ensure in a dry run. It is a word of its own, so that a
+	// function of a release that knows no dry run refuses it instead of acting.
+	Rehearse Decision = "rehearse"
+	Rejoin   Decision = "rejoin" // put the site's endpoints back
 )
 
 // Reason is the stable code behind a decision or an error; operators search
@@ -33,6 +37,16 @@ const (
 	ReporterNotInService Reason = "reporter-not-in-service"
 	WitnessUnreachable   Reason = "witness-unreachable" // more than two sites only
 	UnattributedEndpoint Reason = "unattributed-endpoint"
+	Paused               Reason = "paused" // the deployment is paused: nothing is begun
+)
+
+// The reasons of decisions about a rejoin.
+const (
+	InSync         Reason = "in-sync"         // rejoin: both sites replicate to each other
+	AlreadyServing Reason = "already-serving" // ignore: nothing is left to put back
+	Deploying      Reason = "deploying"       // recheck: put back, not yet deployed or healthy
+	NotSeen        Reason = "not-seen"        // ignore: the sites do not see each other
+	NotReplicating Reason = "not-replicating" // ignore: replication is not online in both directions
 )
 
 // The reasons of errors, beside those above.
@@ -55,6 +69,11 @@ const (
 	StaleCheck         Reason = "stale-check"           // Transient
 	NotProven          Reason = "not-proven"            // Transient: written, not yet seen
 	Unavailable        Reason = "unavailable"           // Transient: throttled, timed out, 5xx
+	NotFenced          Reason = "not-fenced"            // Refused: a restore of a site that is not fenced
+	NotConfirmed       Reason = "not-confirmed"         // Refused: the operator did not confirm what only they can know
+	BeingHandled       Reason = "being-handled"         // Refused: a guard, a fence or another restore is running
+	PushFailed         Reason = "push-failed"           // Refused: state transfer to the site failed
+	NotHealthy         Reason = "not-healthy"           // Transient: Keycloak at the site does not answer yet
 )
 
 // Endpoint is one endpoint of the record: enough to put it back by hand.
@@ -87,6 +106,11 @@ type Check struct {
 	Record     []Endpoint `json:"record"`  // the site's endpoints, empty when absent; never null
 	Evidence   Evidence   `json:"evidence"`
 	CheckedAt  time.Time  `json:"checkedAt"` // when the look began
+	// Yield is how many seconds the guard waits before its turn, because the report
+	// is against the preferred site, and then looks again.
+	Yield int `json:"yield,omitempty"`
+	// PassedOver are the reasons that a rehearsal or a forced fence went over.
+	PassedOver []Reason `json:"passedOver,omitempty"`
 }
 
 // Evidence is what the decision rests on, for the log and the console.
@@ -100,6 +124,19 @@ type Evidence struct {
 	Backup string `json:"backup,omitempty"`
 	// Trouble is why the reporter (or a witness) could not be asked.
 	Trouble string `json:"trouble,omitempty"`
+	// Pause is why nothing is begun.
+	Pause *Pause `json:"pause,omitempty"`
+	// Links are what a rejoin rests on: each site's view of, and replication
+	// towards, the other.
+	Links []Link `json:"links,omitempty"`
+}
+
+// Link is one direction between two sites.
+type Link struct {
+	From   Site   `json:"from"`
+	To     Site   `json:"to"`
+	Sees   bool   `json:"sees"`
+	Backup string `json:"backup"` // status at From of its backup To
 }
 
 // SiteEvidence is one site's standing in the accelerator.
@@ -147,6 +184,11 @@ func (in ActInput) Validate() error {
 type Update struct {
 	Version string     `json:"version"`
 	Removed []Endpoint `json:"removed"` // what this call removed; empty when all was gone before; never null
+	// Added is what a rejoin put back.
+	Added []Endpoint `json:"added,omitempty"`
+	// DryRun says that nothing was written, and Planned what would have been removed.
+	DryRun  bool       `json:"dryRun,omitempty"`
+	Planned []Endpoint `json:"planned,omitempty"`
 }
 
 // Offline is TakeOffline's output.
@@ -156,4 +198,8 @@ type Offline struct {
 	// "offline", or "none" for a reporter without Infinispan.
 	Backup string   `json:"backup"`
 	Caches []string `json:"caches"` // the caches that no longer replicate
+	// DryRun says that nothing was done: Backup is the status as it is, Caches are
+	// those that would stop replicating, and Notes say what would have been refused.
+	DryRun bool     `json:"dryRun,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
 }

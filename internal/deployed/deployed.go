@@ -5,6 +5,10 @@ package deployed
 import (
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -21,6 +25,35 @@ type Outputs struct {
 	// WebhookSecret is the ARN, or the configured name, of the secret that holds
 	// the webhook's password.
 	WebhookSecret string
+	Bus           string // the event bus's name
+	Topic         string // the ARN of the topic of alarms and news
+	Deployments   []Deployment
+}
+
+// Deployment is one deployment of the stack.
+type Deployment struct {
+	Name    string
+	Guard   string // machine ARN
+	Fence   string // machine ARN
+	Restore string // machine ARN
+	Inspect string // function name
+	Pause   string // name of the SSM parameter
+}
+
+// Find returns the deployment of that name, or the only one if the name is
+// empty. The error names those there are.
+func (o Outputs) Find(name string) (Deployment, error) {
+	var names []string
+	for _, d := range o.Deployments {
+		if d.Name == name || name == "" && len(o.Deployments) == 1 {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	if name == "" {
+		return Deployment{}, fmt.Errorf("the stack has several deployments: choose one of %s", strings.Join(names, ", "))
+	}
+	return Deployment{}, fmt.Errorf("the stack has no deployment %.60q, it has %s", name, strings.Join(names, ", "))
 }
 
 // Read returns the outputs of the stack of that name or ARN. A stack that lacks
@@ -44,8 +77,27 @@ func Read(ctx context.Context, client Client, stack string) (Outputs, error) {
 				stack, out.Stacks[0].StackStatus, key)
 		}
 	}
-	return Outputs{values[ingestURL], values[webhookSecret]}, nil
+	found := Outputs{IngestURL: values[ingestURL], WebhookSecret: values[webhookSecret], Bus: values["BusName"], Topic: values["TopicArn"]}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		id, ok := strings.CutPrefix(key, guardMachine)
+		if !ok {
+			continue
+		}
+		m := guardName.FindStringSubmatch(values[key])
+		if m == nil {
+			return Outputs{}, fmt.Errorf("stack %s: output %s: got %.200q, want the ARN of a guard machine", stack, key, values[key])
+		}
+		found.Deployments = append(found.Deployments, Deployment{
+			Name: m[1], Guard: values[key], Fence: values["FenceMachineArn"+id], Restore: values["RestoreMachineArn"+id],
+			Inspect: values["InspectFunctionName"+id], Pause: values["PauseParameter"+id],
+		})
+	}
+	return found, nil
 }
 
 // The outputs' names; infra declares them.
-const ingestURL, webhookSecret = "IngestUrl", "WebhookSecretArn"
+const ingestURL, webhookSecret, guardMachine = "IngestUrl", "WebhookSecretArn", "GuardMachineArn"
+
+// guardName finds the deployment's name, which an output's name cannot hold
+// (it has no hyphens), in the machine's name, which infra gives.
+var guardName = regexp.MustCompile(`:stateMachine:sitefence-([a-z0-9-]+)-guard-[0-9a-f]+$`)

@@ -60,6 +60,14 @@ func Run(ctx context.Context, out io.Writer, opt Options) (err error) {
 	}
 	told = true
 	if opt.Keep {
+		handle, err := stack.HandlePath()
+		if err == nil {
+			err = d.stack.WriteHandle(handle)
+		}
+		if err != nil {
+			return err
+		}
+		defer os.Remove(handle) //nolint:errcheck // a handle that leads nowhere says so
 		d.howTo()
 		<-ctx.Done()
 		d.say("\nStopping everything.")
