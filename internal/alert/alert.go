@@ -21,18 +21,24 @@ const Version = "4"
 // Name is the alertname of the alert that fences.
 const Name = "SiteOffline"
 
+// DrillLabel marks an alert of a drill. Its presence alone counts, whatever its
+// value ("false" too): what might be a rehearsal must never fence.
+const DrillLabel = "drill"
+
 // MaxAhead is how far in the future an alert may have started: clocks differ,
 // but a start beyond that would make the outage look young for ever.
 const MaxAhead = 24 * time.Hour
 
 // Select makes one event for each (deployment, reporter, site) of the webhook
 // that is firing, in the order in which they first appear; of several alerts
-// about the same the one that began first is kept. Every alert that makes no
+// about the same the one that began first is kept. A drill is never about the
+// same as a real outage: neither swallows the other. Every alert that makes no
 // event of its own is in refused, in order, with its reason.
 func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Time) (events []contract.Event, refused []Refusal) {
 	type key struct {
 		deployment     string
 		reporter, site contract.Site
+		dryRun         bool
 	}
 	type candidate struct {
 		index int
@@ -56,7 +62,7 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 		}
 		event.Alert.GroupKey = groupKey
 		c := candidate{i, event, a}
-		k := key{event.Deployment, event.Reporter, event.Site}
+		k := key{event.Deployment, event.Reporter, event.Site, event.DryRun}
 		if n, seen := at[k]; !seen {
 			at[k] = len(kept)
 			kept = append(kept, c)
@@ -97,6 +103,7 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 		Version: contract.Version, Accelerator: a.labels.accelerator,
 		Reporter: contract.Site(a.labels.reporter), Site: contract.Site(a.labels.site),
 		Alert: contract.Alert{Fingerprint: a.fingerprint}, ReceivedAt: stamp(receivedAt),
+		DryRun: a.labels.drill,
 	}
 	// The stack's names are unique over its deployments, so the first is the only.
 	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool {

@@ -87,7 +87,10 @@ type one struct {
 }
 
 // labels are those that are needed.
-type labels struct{ alertname, accelerator, reporter, site string }
+type labels struct {
+	alertname, accelerator, reporter, site string
+	drill                                  bool // it is there
+}
 
 // read is false for what is no alert. What could be read before the wrong type
 // is not to be trusted.
@@ -102,7 +105,10 @@ func read(value []byte) (one, bool) {
 		case "status":
 			a.status, ok = text(value)
 		case "labels":
+			// Should labels come twice, a drill stays one.
+			drill := a.labels.drill
 			a.labels, ok = readLabels(value)
+			a.labels.drill = a.labels.drill || drill
 		case "startsAt":
 			a.startsAt, ok = text(value)
 		case "fingerprint":
@@ -131,6 +137,8 @@ func readLabels(value []byte) (l labels, ok bool) {
 			l.reporter, ok = text(value)
 		case "site":
 			l.site, ok = text(value)
+		case DrillLabel:
+			l.drill = true
 		}
 		if !ok {
 			return labels{}, false
