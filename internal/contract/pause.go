@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -20,29 +19,41 @@ type Pause struct {
 	Until  time.Time `json:"until"`
 }
 
+// MaxPauseValue bounds the parameter's value, in bytes: a standard parameter of
+// Systems Manager holds no more.
+const MaxPauseValue = 4096
+
+// pauseSkew is how far ahead of ours the clock may be that wrote Since.
+const pauseSkew = 5 * time.Minute
+
 // ParsePause reads the parameter's value. It is nil for `{}`, which says that
 // nothing is paused, and for a pause that is over. What is malformed is an error
-// and no pause: a broken switch must not prevent a fence.
+// and no pause: a broken switch must not prevent a fence. So is a pause that has
+// not begun: its end would be bounded by nothing.
 func ParsePause(value string, now time.Time) (*Pause, error) {
-	var p *Pause
-	d := json.NewDecoder(strings.NewReader(value))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return nil, fmt.Errorf("the pause parameter: got no JSON of a pause: %.200w", err)
+	if len(value) > MaxPauseValue {
+		return nil, fmt.Errorf("the pause parameter: got %d bytes, want at most %d", len(value), MaxPauseValue)
 	}
-	if d.More() || p == nil {
-		return nil, errors.New("the pause parameter: want one JSON object")
+	// Members that a later release adds are passed over; that there are some says
+	// that `{}` is not meant.
+	var members map[string]json.RawMessage
+	var p Pause
+	if err := errors.Join(json.Unmarshal([]byte(value), &members), json.Unmarshal([]byte(value), &p)); err != nil || members == nil {
+		return nil, fmt.Errorf("the pause parameter: got %.40q, want one JSON object: {}, or a pause with reason, by, since and until", value)
 	}
-	if *p == (Pause{}) {
+	if len(members) == 0 {
 		return nil, nil
 	}
 	if err := p.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the pause parameter: %w", err)
+	}
+	if p.Since.After(now.Add(pauseSkew)) {
+		return nil, fmt.Errorf("the pause parameter: since: got %s, want no time to come", p.Since.UTC().Format(time.RFC3339))
 	}
 	if !now.Before(p.Until) {
 		return nil, nil
 	}
-	return p, nil
+	return &p, nil
 }
 
 // Validate names every field that is not as it must be.
