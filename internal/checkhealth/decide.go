@@ -25,6 +25,7 @@ type Facts struct {
 	AlertAge  time.Duration
 	// Begun says that this fence execution may have written already.
 	Begun bool
+	Orders
 }
 
 // Answer is what one site's Infinispan said. Trouble, when set, says why Sees
@@ -68,7 +69,7 @@ func Decide(f Facts) (contract.Decision, contract.Reason, error) {
 
 // decidePresent: the site has endpoints in the accelerator, so it may have to go.
 func decidePresent(f Facts) (contract.Decision, contract.Reason, error) {
-	if f.Asked.sees(f.Site) {
+	if f.Asked.sees(f.Site) && !f.overlooksSight() {
 		return contract.Recheck, contract.SiteVisible, nil
 	}
 	if _, _, err := accelerator.Plan(f.State, f.Site, f.Reporter); err != nil {
@@ -80,16 +81,12 @@ func decidePresent(f Facts) (contract.Decision, contract.Reason, error) {
 	if f.State.Unhealthy(f.Reporter) {
 		return contract.Recheck, contract.ReporterUnhealthy, nil
 	}
-	for _, w := range f.Witnesses {
-		// A witness counts while it serves: a site that is itself out or
-		// unhealthy must not keep the others from being fenced.
-		if !f.State.InService(w.From) || f.State.Unhealthy(w.From) {
-			continue
-		}
-		if w.silent() {
+	for _, w := range f.servingWitnesses() {
+		// A witness is asked nothing but whether it sees the site.
+		if w.silent() && !f.Forced {
 			return contract.Recheck, contract.WitnessUnreachable, nil
 		}
-		if w.sees(f.Site) {
+		if w.sees(f.Site) && !f.overlooksSight() {
 			return contract.Recheck, contract.SiteVisible, nil
 		}
 	}
@@ -111,7 +108,7 @@ func decideAbsent(f Facts) (contract.Decision, contract.Reason, error) {
 		return contract.Recheck, contract.ReporterUnreachable, nil
 	case f.Asked.Backup == infinispan.Offline:
 		return contract.Ignore, contract.AlreadyFenced, nil
-	case f.Asked.sees(f.Site):
+	case f.Asked.sees(f.Site) && !f.overlooksSight():
 		// Perhaps an operator is bringing the site back right now.
 		return contract.Recheck, contract.SiteVisible, nil
 	case len(f.State.Unattributed()) > 0:

@@ -32,6 +32,7 @@ type Handler struct {
 		Read(context.Context) (accelerator.State, error)
 	}
 	Clusters map[contract.Site]Cluster // the sites that have an Infinispan
+	Pauses   Pauses                    // nil: never paused
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -46,10 +47,14 @@ func New(function wiring.Function) (Handler, error) {
 	for site, client := range clients {
 		clusters[site] = client
 	}
-	return Handler{
+	h := Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
 		Log: lambdacontext.NewLogger(), Now: time.Now,
-	}, nil
+	}
+	if pauses, ok := function.Pauses(); ok {
+		h.Pauses = pauses
+	}
+	return h, nil
 }
 
 // Handle is one CheckHealth. Its errors are exactly the contract's three.
@@ -61,7 +66,14 @@ func (h Handler) Handle(ctx context.Context, in contract.CheckInput) (contract.C
 		log.ErrorContext(ctx, "cannot decide", "reason", contract.ReasonOf(err), "error", err)
 		return contract.Check{}, contract.Edge(err)
 	}
-	log.InfoContext(ctx, "decided", "decision", check.Decision, "reason", check.Reason, "evidence", check.Evidence,
+	if len(check.PassedOver) > 0 {
+		log = log.With("passedOver", check.PassedOver)
+	}
+	text := "decided"
+	if check.Reason == contract.Paused {
+		text = "paused"
+	}
+	log.InfoContext(ctx, text, "decision", check.Decision, "reason", check.Reason, "evidence", check.Evidence,
 		"record", check.Record)
 	return check, nil
 }
@@ -75,13 +87,14 @@ func (h Handler) check(ctx context.Context, in contract.CheckInput) (contract.Ch
 	if err != nil {
 		return contract.Check{}, err
 	}
-	decision, reason, err := Decide(facts)
+	verdict, err := Judge(facts)
 	if err != nil {
 		return contract.Check{}, err
 	}
 	return contract.Check{
 		Version: contract.Version, Deployment: in.Deployment, Reporter: in.Reporter, Site: in.Site,
-		Decision: decision, Reason: reason,
+		Decision: verdict.Decision, Reason: verdict.Reason,
+		PassedOver: verdict.PassedOver, Yield: int(verdict.Yield.Seconds()),
 		Present: facts.State.Present(in.Site), Record: facts.State.Record(in.Site),
 		Evidence: h.evidence(facts), CheckedAt: started,
 	}, nil
@@ -91,8 +104,10 @@ func (h Handler) check(ctx context.Context, in contract.CheckInput) (contract.Ch
 // sites view and, at the reporter, the backup's status. Both are always read:
 // credentials that one of them refuses must be found before anything is written.
 func (h Handler) look(ctx context.Context, in contract.CheckInput, now time.Time) (Facts, error) {
-	facts := Facts{Reporter: in.Reporter, Site: in.Site, AlertAge: now.Sub(in.ReceivedAt), Begun: in.Begun}
+	facts := Facts{Reporter: in.Reporter, Site: in.Site, AlertAge: now.Sub(in.ReceivedAt), Begun: in.Begun,
+		Orders: Orders{DryRun: in.DryRun, Forced: in.Forced, Preferred: h.Deployment.Preferred, Delay: h.Deployment.PreferenceDelay}}
 	var group errgroup.Group
+	group.Go(func() error { facts.Pause = h.paused(ctx, now); return nil })
 	group.Go(func() (err error) {
 		facts.State, err = h.Accelerator.Read(ctx)
 		return err
@@ -126,7 +141,7 @@ func (h Handler) look(ctx context.Context, in contract.CheckInput, now time.Time
 }
 
 func (h Handler) evidence(f Facts) contract.Evidence {
-	ev := contract.Evidence{Sites: map[contract.Site]contract.SiteEvidence{}, Unattributed: f.State.Unattributed()}
+	ev := contract.Evidence{Sites: map[contract.Site]contract.SiteEvidence{}, Unattributed: f.State.Unattributed(), Pause: f.Pause}
 	for _, s := range h.Deployment.Sites {
 		ev.Sites[s.Name] = f.State.Evidence(s.Name)
 	}

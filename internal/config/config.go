@@ -33,7 +33,16 @@ type Deployment struct {
 	Name        string      `json:"name"`
 	Accelerator Accelerator `json:"accelerator"`
 	Sites       []Site      `json:"sites"`
+	// Preferred is the site that goes on when both could; "" for none.
+	Preferred contract.Site `json:"preferred,omitempty"`
+	// PreferenceDelay is how long a report against the preferred site waits for
+	// its own: default DefaultPreferenceDelay, 1 s to 5 minutes; 0 without Preferred.
+	PreferenceDelay time.Duration `json:"preferenceDelay,omitempty"`
 }
+
+// DefaultPreferenceDelay outlasts what lies between two reports of one split:
+// the sites' Prometheus ask in turn, each every few seconds.
+const DefaultPreferenceDelay = 10 * time.Second
 
 // Accelerator names a Global Accelerator. DNSNames are the values that the
 // alert's `accelerator` label may have: its DNS name and dual-stack DNS name.

@@ -157,7 +157,7 @@ func (l *loader) deployments(f field) []Deployment {
 	names, arns, dns := once("deployment"), once("deployment"), once("deployment")
 	var all []Deployment
 	for _, item := range items {
-		o := item.object("name", "accelerator", "sites")
+		o := item.object("name", "accelerator", "sites", "preferred", "preferenceDelay")
 		d := Deployment{Name: o.required("name").match(nameRule)}
 		names.see(o.optional("name"), d.Name)
 
@@ -170,6 +170,7 @@ func (l *loader) deployments(f field) []Deployment {
 			d.Accelerator.DNSNames = append(d.Accelerator.DNSNames, name)
 		}
 		d.Sites = l.sites(o.required("sites"))
+		d.Preferred, d.PreferenceDelay = preference(o, d)
 		all = append(all, d)
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,12 @@ var contracts = map[string]func() any{
 	"act.input":                func() any { return &contract.ActInput{} },
 	"updateaccelerator.output": func() any { return &contract.Update{} },
 	"takeoffline.output":       func() any { return &contract.Offline{} },
+	"pause":                    func() any { return &contract.Pause{} },
+	"restore.input":            func() any { return &contract.RestoreInput{} },
+	"resync.input":             func() any { return &contract.ResyncInput{} },
+	"resync.output":            func() any { return &contract.Resync{} },
+	"inspect.input":            func() any { return &contract.InspectInput{} },
+	"inspect.output":           func() any { return &contract.Inspection{} },
 }
 
 func compile(t *testing.T, name string) *jsonschema.Schema {
@@ -103,7 +110,7 @@ func TestGoldens(t *testing.T) {
 
 // TestInputsMayGrow: an input of a later release is read by this one.
 func TestInputsMayGrow(t *testing.T) {
-	for _, name := range []string{"event", "checkhealth.input", "act.input"} {
+	for _, name := range []string{"event", "checkhealth.input", "act.input", "pause", "restore.input", "resync.input", "inspect.input"} {
 		data, err := os.ReadFile(filepath.Join("testdata/v1", name+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -151,6 +158,69 @@ func TestSchemaAndValidateAgree(t *testing.T) {
 			}
 			if err := in.Validate(); err == nil || !strings.Contains(err.Error(), field+": got ") {
 				t.Errorf("Validate says %v, want the field named", err)
+			}
+		})
+	}
+}
+
+// TestOrdersAgree: which orders go together is the same for Validate and for the
+// schema.
+func TestOrdersAgree(t *testing.T) {
+	order := map[string]any{"by": "alice", "reason": "maintenance"}
+	data, err := os.ReadFile("testdata/v1/event.rejoin.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints := parse(t, data).(map[string]any)["endpoints"].([]any)
+	if data, err = os.ReadFile("testdata/v1/act.input.json"); err != nil {
+		t.Fatal(err)
+	}
+	schema := compile(t, "act.input")
+	for name, tc := range map[string]struct {
+		fields map[string]any
+		wrong  string // the field that Validate names
+	}{
+		"none":                      {nil, ""},
+		"all of them off":           {map[string]any{"dryRun": false, "forced": false, "operation": "", "endpoints": []any{}}, ""},
+		"a fence, asked for":        {map[string]any{"order": order}, ""},
+		"dry":                       {map[string]any{"dryRun": true, "decision": "rehearse"}, ""},
+		"dry, decided as a fence":   {map[string]any{"dryRun": true}, "decision"},
+		"a rehearsal that is none":  {map[string]any{"decision": "rehearse"}, "decision"},
+		"dry and forced":            {map[string]any{"dryRun": true, "decision": "rehearse", "forced": true, "order": order}, "forced"},
+		"dry rejoin":                {map[string]any{"dryRun": true, "decision": "rehearse", "operation": "rejoin", "order": order, "endpoints": endpoints}, "operation"},
+		"forced":                    {map[string]any{"forced": true, "order": order}, ""},
+		"forced by nobody":          {map[string]any{"forced": true}, "order"},
+		"forced by an empty name":   {map[string]any{"forced": true, "order": map[string]any{"by": "", "reason": "x"}}, "order.by"},
+		"forced, a long reason":     {map[string]any{"forced": true, "order": map[string]any{"by": "x", "reason": strings.Repeat("x", 513)}}, "order.reason"},
+		"rejoin":                    {map[string]any{"operation": "rejoin", "decision": "rejoin", "order": order, "endpoints": endpoints}, ""},
+		"rejoin of nothing":         {map[string]any{"operation": "rejoin", "order": order}, "endpoints"},
+		"rejoin of an empty list":   {map[string]any{"operation": "rejoin", "order": order, "endpoints": []any{}}, "endpoints"},
+		"rejoin by nobody":          {map[string]any{"operation": "rejoin", "endpoints": endpoints}, "order"},
+		"rejoin, forced":            {map[string]any{"operation": "rejoin", "forced": true, "order": order, "endpoints": endpoints}, "operation"},
+		"a fence with endpoints":    {map[string]any{"endpoints": endpoints}, "endpoints"},
+		"an operation of its own":   {map[string]any{"operation": "drain"}, "operation"},
+		"more endpoints than exist": {map[string]any{"operation": "rejoin", "order": order, "endpoints": slices.Repeat(endpoints, 1001)}, "endpoints"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var input map[string]any
+			if err := json.Unmarshal(data, &input); err != nil {
+				t.Fatal(err)
+			}
+			maps.Copy(input, tc.fields)
+			changed, err := json.Marshal(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(parse(t, changed)); (err != nil) != (tc.wrong != "") {
+				t.Errorf("the schema says %v", err)
+			}
+			var in contract.ActInput
+			if err := json.Unmarshal(changed, &in); err != nil {
+				t.Fatal(err)
+			}
+			err = in.Validate()
+			if (err != nil) != (tc.wrong != "") || err != nil && !strings.Contains("\n"+err.Error(), "\n"+tc.wrong+": got ") {
+				t.Errorf("Validate says %v, want %q named", err, tc.wrong)
 			}
 		})
 	}

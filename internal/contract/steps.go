@@ -177,6 +177,10 @@ func (in ActInput) Validate() error {
 		problems = append(problems, fmt.Errorf(
 			"execution: got %.60q, want the name of a fence execution that the guard started, fence-<n>", in.Execution))
 	}
+	if in.DryRun != (in.Decision == Rehearse) {
+		problems = append(problems, fmt.Errorf(
+			"decision: got %.40q with dryRun %t, want %q in a dry run and nowhere else", in.Decision, in.DryRun, Rehearse))
+	}
 	return errors.Join(problems...)
 }
 

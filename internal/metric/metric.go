@@ -27,6 +27,9 @@ const (
 	// RefusedRequests are requests by the right user that were answered 4xx,
 	// which Alertmanager drops: its password or what stands between is wrong.
 	RefusedRequests = "RefusedRequests"
+	// BrokenPauses are checks that could not read the pause parameter, or not
+	// understand it: nothing is paused then.
+	BrokenPauses = "BrokenPauses"
 )
 
 type definition struct {
@@ -48,7 +51,16 @@ type metadata struct {
 // Count logs text with name counted n times. The log must be JSON without
 // groups, one object a line.
 func Count(ctx context.Context, log *slog.Logger, function, name string, n uint64, text string) {
-	log.WarnContext(ctx, text, name, n, Dimension, function, "_aws", metadata{
+	count(ctx, log, slog.LevelWarn, function, name, n, text)
+}
+
+// CountError is Count of one, for what is an error.
+func CountError(ctx context.Context, log *slog.Logger, function, name, text string) {
+	count(ctx, log, slog.LevelError, function, name, 1, text)
+}
+
+func count(ctx context.Context, log *slog.Logger, level slog.Level, function, name string, n uint64, text string) {
+	log.Log(ctx, level, text, name, n, Dimension, function, "_aws", metadata{
 		Timestamp: time.Now().UnixMilli(),
 		CloudWatchMetrics: []directive{{
 			Namespace: Namespace, Dimensions: [][]string{{Dimension}}, Metrics: []definition{{name, "Count"}},

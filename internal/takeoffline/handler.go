@@ -20,6 +20,7 @@ import (
 
 // Cluster is the part of a site's Infinispan that stops replication.
 type Cluster interface {
+	Looking
 	Prepare(context.Context) error
 	TakeOffline(ctx context.Context, backup contract.Site) (caches []string, err error)
 }
@@ -62,6 +63,10 @@ func New(function wiring.Function) (Handler, error) {
 func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Offline, error) {
 	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
 		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
+	if in.DryRun || in.Decision == contract.Rehearse {
+		look := func(ctx context.Context) (accelerator.State, error) { return h.look(ctx, in.Execution, nil) }
+		return rehearse(ctx, log, h.Deployment, look, h.Clusters[in.Reporter], in)
+	}
 	offline, err := h.takeOffline(ctx, in)
 	if err != nil {
 		log.ErrorContext(ctx, "replication not taken offline", "reason", contract.ReasonOf(err), "error", err)
@@ -72,10 +77,7 @@ func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Off
 }
 
 func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contract.Offline, error) {
-	if err := in.Validate(); err != nil {
-		return contract.Offline{}, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
-	}
-	if err := h.Deployment.Accept(in.Event); err != nil {
+	if err := accept(h.Deployment, in); err != nil {
 		return contract.Offline{}, err
 	}
 	cluster, ok := h.Clusters[in.Reporter]
@@ -105,6 +107,14 @@ func (h Handler) takeOffline(ctx context.Context, in contract.ActInput) (contrac
 				"take its endpoints out again, then redrive this execution", in.Site)
 	}
 	return contract.Offline{Version: contract.Version, Backup: string(infinispan.Offline), Caches: caches}, served(state, in)
+}
+
+// accept refuses input that is not this function's.
+func accept(d config.Deployment, in contract.ActInput) error {
+	if err := in.Validate(); err != nil {
+		return contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
+	}
+	return d.Accept(in.Event)
 }
 
 // served is the last proof of I1: in every listener that lost an endpoint of

@@ -57,6 +57,9 @@ func New(function wiring.Function) (Handler, error) {
 func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Update, error) {
 	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
 		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
+	if in.DryRun || in.Decision == contract.Rehearse {
+		return rehearse(ctx, log, h.Deployment, h.afresh(in), in)
+	}
 	removed, err := h.update(ctx, in)
 	if err != nil {
 		// What was removed before the failure is the record's last trace.
@@ -71,18 +74,26 @@ func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Upd
 }
 
 func (h Handler) update(ctx context.Context, in contract.ActInput) ([]contract.Endpoint, error) {
-	if err := in.Validate(); err != nil {
-		return nil, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
-	}
-	if err := h.Deployment.Accept(in.Event); err != nil {
+	if err := accept(h.Deployment, in, contract.Fence); err != nil {
 		return nil, err
-	}
-	if in.Decision != contract.Fence {
-		return nil, contract.MisconfiguredF(contract.BadInput, "decision: got %.40q, want %q", in.Decision, contract.Fence)
 	}
 	reporter, _ := h.Deployment.Find(in.Reporter)
 	look := func(ctx context.Context) (accelerator.State, error) { return h.look(ctx, in, reporter) }
 	return accelerator.Remove(ctx, look, h.Writer, in.Site, in.Reporter)
+}
+
+// accept refuses input that is not this function's.
+func accept(d config.Deployment, in contract.ActInput, decision contract.Decision) error {
+	if err := in.Validate(); err != nil {
+		return contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
+	}
+	if err := d.Accept(in.Event); err != nil {
+		return err
+	}
+	if in.Decision != decision {
+		return contract.MisconfiguredF(contract.BadInput, "decision: got %.40q, want %q", in.Decision, decision)
+	}
+	return nil
 }
 
 // look is the read before every write, and all the conditions that the write

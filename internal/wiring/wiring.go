@@ -16,6 +16,7 @@ import (
 	ga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
@@ -23,6 +24,7 @@ import (
 	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/limit"
+	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
@@ -91,6 +93,14 @@ func (f Function) Generation() (generation.Guard, error) {
 		return generation.Guard{}, fmt.Errorf("environment variable %s: got nothing, want the fence machine's ARN", config.EnvFenceMachine)
 	}
 	return generation.Guard{Executions: sfn.NewFromConfig(f.aws), Machine: machine}, nil
+}
+
+// Pauses reads the deployment's pause parameter. It is false where none is
+// named: then nothing can be paused, which stops no fence.
+func (f Function) Pauses() (pause.Reader, bool) {
+	name := os.Getenv(config.EnvPauseParameter)
+	client := ssm.NewFromConfig(f.aws, func(o *ssm.Options) { o.Retryer = aws.NopRetryer{} })
+	return pause.Reader{Parameters: client, Name: name}, name != ""
 }
 
 // Clusters are the clients of the sites that have an Infinispan.
