@@ -27,7 +27,8 @@ const (
 	Region     = "eu-west-1"
 	SiteA      = contract.Site("site-a")
 	SiteB      = contract.Site("site-b")
-	Password   = "infinispan-password" //nolint:gosec // of a double
+	Password   = "infinispan-password"      //nolint:gosec // of a double
+	Pause      = "/sitefence/test/kc/pause" // the parameter's name
 	machine    = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"
 )
 
@@ -39,6 +40,7 @@ type World struct {
 	Infinispan  *infinispan.Double
 	Secrets     *awsfake.SecretsManager
 	States      *awsfake.States
+	Parameters  *awsfake.Parameters
 	Config      config.Deployment
 	t           testing.TB
 }
@@ -51,7 +53,8 @@ func LB(site contract.Site) string { return balancers.ARN(Region, "lb-"+string(s
 func New(t testing.TB, listeners ...ga.Listener) *World {
 	t.Helper()
 	w := &World{t: t, Accelerator: ga.New(ga.Options{}), Balancers: balancers.New(),
-		Secrets: &awsfake.SecretsManager{}, States: &awsfake.States{}}
+		Secrets: &awsfake.SecretsManager{}, States: &awsfake.States{}, Parameters: &awsfake.Parameters{}}
+	w.Parameters.Set(Pause, "{}")
 	w.must(w.Accelerator.Start())
 	t.Cleanup(func() { _ = w.Accelerator.Close(); w.Balancers.Close() })
 	if listeners == nil {
@@ -95,6 +98,8 @@ func (w *World) environment(t testing.TB) {
 		"AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": w.Balancers.URL,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER":           serve(w.Secrets),
 		"AWS_ENDPOINT_URL_SFN":                       serve(w.States),
+		"AWS_ENDPOINT_URL_SSM":                       serve(w.Parameters),
+		config.EnvPauseParameter:                     Pause,
 		config.EnvFenceMachine:                       machine,
 	} {
 		t.Setenv(name, value)
