@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -11,20 +10,19 @@ var preferenceRule = rule{"a number of seconds from 1s to 300s, as 10s", pattern
 
 // preference reads which of the deployment's sites goes on when both could.
 func preference(o object, d Deployment) (contract.Site, time.Duration) {
-	f := o.optional("preferred")
-	delay := o.optional("preferenceDelay")
-	text := delay.match(preferenceRule)
-	if f.node == nil {
-		if delay.node != nil {
-			delay.problem("a delay without preferred", "both of them, or none")
-		}
-		return "", 0
-	}
+	f, delay := o.optional("preferred"), o.optional("preferenceDelay")
 	site := contract.Site(f.match(nameRule))
 	if _, known := d.Find(site); !known && site != "" {
-		f.problem(quote(string(site)), fmt.Sprintf("the name of one of the deployment's %d sites", len(d.Sites)))
+		f.problem(quote(string(site)), "the name of one of the deployment's sites")
 	}
-	if text == "" {
+	text := delay.match(preferenceRule)
+	switch {
+	case f.node == nil && delay.node != nil:
+		delay.problem("a delay without preferred", "both of them, or none")
+		return "", 0
+	case f.node == nil:
+		return "", 0
+	case text == "":
 		return site, DefaultPreferenceDelay
 	}
 	wait, _ := time.ParseDuration(text) // the rule allows nothing that fails
