@@ -49,6 +49,10 @@ func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(conte
 			var none Out
 			return none, contract.MisconfiguredF(contract.BadInput, "step input: %s", wrongField[In](raw, err))
 		}
+		if err := misspelt[In](raw); err != nil {
+			var none Out
+			return none, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
+		}
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
