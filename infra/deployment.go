@@ -31,6 +31,7 @@ type deployment struct {
 	Guard       awsstepfunctions.StateMachine
 	Fence       awsstepfunctions.StateMachine
 	RuleName    string
+	Pause       string // the pause parameter's name
 	DeadLetters awssqs.Queue
 }
 
@@ -47,7 +48,8 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
 
 	guardName, fenceName := machineName(name, "guard"), machineName(name, "fence")
-	functions, err := newFunctions(scope, props, machineARN(fenceName))
+	pause := newPause(scope, name)
+	functions, err := newFunctions(scope, props, machineARN(fenceName), pause)
 	if err != nil {
 		return deployment{}, err
 	}
@@ -84,7 +86,7 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 		},
 		Tuning: props.Tuning,
 	})
-	d := deployment{Name: name, Guard: guard, Fence: fence}
+	d := deployment{Name: name, Guard: guard, Fence: fence, Pause: pause}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil
 }
@@ -92,7 +94,7 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 // functions are the three that a fence consists of.
 type functions struct{ check, update, takeOffline awslambda.Function }
 
-func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN string) (functions, error) {
+func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN, pause string) (functions, error) {
 	accelerator := props.Deployment.Accelerator.ARN
 	listFences := allow("NewestOnly", fenceARN, "states:ListExecutions")
 	acting := map[string]string{config.EnvFenceMachine: fenceARN}
@@ -101,7 +103,8 @@ func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN st
 	check := functionProps{
 		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
 		TimeoutSeconds: contract.CheckHealthTimeout,
-		Statements:     append(readAccelerator(accelerator), secrets...),
+		Environment:    map[string]string{config.EnvPauseParameter: pause},
+		Statements:     append(append(readAccelerator(accelerator), secrets...), readPause(pause)),
 	}
 	update := functionProps{
 		Description:    "Sitefence: takes a site's endpoints out of the accelerator",
@@ -199,7 +202,7 @@ func newTrigger(scope constructs.Construct, name string, guard awsstepfunctions.
 		Name:        ruleName,
 		Description: "Sitefence: starts the guard of " + name + " when a site of it is reported offline",
 		DetailType:  contract.DetailTypeSiteOffline,
-		Detail:      map[string]any{"version": []string{contract.Version}, "deployment": []string{name}},
+		Detail:      reports(name),
 		Target: awsevents.CfnRule_TargetProperty{
 			Id:        jsii.String("guard"),
 			Arn:       guard.StateMachineArn(),

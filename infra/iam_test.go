@@ -71,7 +71,8 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		want[d+"/"+id+"/Role"] = append(append(all, statements...), trace)
 	}
 	newestOnly := "NewestOnly: states:ListExecutions on " + here("states") + "stateMachine:" + fence
-	function("CheckHealth", secrets...)
+	function("CheckHealth", append(slices.Clone(secrets),
+		"ReadPause: ssm:GetParameter on "+here("ssm")+"parameter/sitefence/sitefence/"+d+"/pause-${suffix}")...)
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
 	function("UpdateAccelerator",
 		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup "+

@@ -16,9 +16,11 @@ func TestRuleStartsTheGuardOfItsDeployment(t *testing.T) {
 	s := synth(t, "full", full)
 	for _, d := range []string{"eu-prod", "shop"} {
 		rule := s.one(t, "AWS::Events::Rule", d+"/Trigger").Properties
+		absent := []any{map[string]any{"exists": false}}
 		want := map[string]any{
 			"source": []any{"sitefence"}, "detail-type": []any{"Site Offline"},
-			"detail": map[string]any{"version": []any{"1"}, "deployment": []any{d}},
+			"detail": map[string]any{"version": []any{"1"}, "deployment": []any{d},
+				"forced": absent, "operation": absent, "order": map[string]any{"by": absent}, "endpoints": map[string]any{"endpoint": absent}},
 		}
 		if diff := cmp.Diff(want, rule["EventPattern"]); diff != "" {
 			t.Errorf("%s: pattern (-want +got):\n%s", d, diff)
@@ -166,7 +168,8 @@ func TestFunctions(t *testing.T) {
 		}},
 	}
 	for _, d := range []string{"eu-prod", "shop"} {
-		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", nil}
+		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", map[string]string{
+			"SITEFENCE_PAUSE_PARAMETER": "/sitefence/sitefence/" + d + "/pause-${suffix}"}}
 		want[d+"/UpdateAccelerator/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", fence(d)}
 		want[d+"/TakeOffline/Function"] = function{30.0, 512.0, nil, "arm64", "Active", fence(d)}
 	}

@@ -60,6 +60,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	WebhookSecretArn         the webhook's password: its ARN, or its name as configured
 //	GuardMachineArn<Name>    per deployment; eu-prod is EuProd
 //	FenceMachineArn<Name>
+//	PauseParameter<Name>
 func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, deployments []deployment) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
@@ -73,6 +74,7 @@ func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, de
 	for _, d := range deployments {
 		output("GuardMachineArn"+outputName(d.Name), *d.Guard.StateMachineArn(), "The guard of "+d.Name+": replay an execution here")
 		output("FenceMachineArn"+outputName(d.Name), *d.Fence.StateMachineArn(), "The fence of "+d.Name+": redrive an execution here")
+		output("PauseParameter"+outputName(d.Name), d.Pause, "The pause of "+d.Name+": an SSM parameter")
 	}
 }
 

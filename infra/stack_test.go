@@ -69,7 +69,7 @@ func TestOnlyKnownResources(t *testing.T) {
 	want := []string{
 		"AWS::CloudWatch::Alarm", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::Function",
 		"AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Logs::LogGroup", "AWS::SNS::Subscription", "AWS::SNS::Topic",
-		"AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
+		"AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
 	}
 	got := map[string]bool{}
 	for _, r := range synth(t, "full", full).Resources {
@@ -183,6 +183,8 @@ func TestOutputs(t *testing.T) {
 		"FenceMachineArnEuProd": "${eu-prod/Fence/Machine}",
 		"GuardMachineArnShop":   "${shop/Guard/Machine}",
 		"FenceMachineArnShop":   "${shop/Fence/Machine}",
+		"PauseParameterEuProd":  "/sitefence/sitefence/eu-prod/pause-${suffix}",
+		"PauseParameterShop":    "/sitefence/sitefence/shop/pause-${suffix}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
@@ -243,6 +245,10 @@ func TestEverythingIsTagged(t *testing.T) {
 		for _, tag := range list {
 			tag := tag.(map[string]any)
 			tags[s.text(tag["Key"])] = s.text(tag["Value"])
+		}
+		byName, _ := r.Properties["Tags"].(map[string]any) // of a parameter
+		for key, value := range byName {
+			tags[key] = s.text(value)
 		}
 		want := map[string]string{"sitefence": "sitefence", "team": "identity"}
 		if d, _, _ := strings.Cut(s.paths[id], "/"); d == "eu-prod" || d == "shop" {

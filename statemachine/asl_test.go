@@ -55,7 +55,7 @@ type choice struct{ Condition, Next string }
 func machines(t *testing.T) map[string]machine {
 	t.Helper()
 	all := map[string]machine{}
-	for name, text := range map[string]string{"guard": statemachine.Guard, "fence": statemachine.Fence} {
+	for name, text := range map[string]string{"guard": statemachine.Guard, "fence": statemachine.Fence, "restore": statemachine.Restore} {
 		var m machine
 		if err := json.Unmarshal([]byte(text), &m); err != nil {
 			t.Fatalf("decoding %s: %v", name, err)
@@ -78,7 +78,7 @@ func TestValidator(t *testing.T) {
 		}
 		t.Skip("asl-validator is not installed: run npm ci")
 	}
-	for _, file := range []string{"guard.asl.json", "fence.asl.json"} {
+	for _, file := range []string{"guard.asl.json", "fence.asl.json", "restore.asl.json"} {
 		out, err := exec.CommandContext(t.Context(), tool, "--json-path", file).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "is valid") {
 			t.Errorf("%s: %v\n%s", file, err, out)
