@@ -7,4 +7,5 @@ const (
 	CheckHealthTimeout       = 20
 	UpdateAcceleratorTimeout = 60
 	TakeOfflineTimeout       = 30
+	ResyncTimeout            = 60
 )
