@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,7 +27,21 @@ var released = map[string]struct {
 	"v1/updateaccelerator.output.nothing.json": {asUpdate, "Fenced", "check update offline"},
 	"v1/takeoffline.output.json":               {asOffline, "Fenced", "check update offline"},
 	"v1/takeoffline.output.no-infinispan.json": {asOffline, "Fenced", "check update offline"},
+
+	"v1/event.drill.json":                      {asEvent, "FenceStarted", "check"},
+	"v1/event.forced.json":                     {asEvent, "FenceStarted", "check"},
+	"v1/event.rejoin.json":                     {asEvent, "FenceStarted", "check"},
+	"v1/checkhealth.output.yield.json":         {asCheck, "Fenced", "check update offline"},
+	"v1/checkhealth.output.forced.json":        {asCheck, "Fenced", "check update offline"},
+	"v1/checkhealth.output.paused.json":        {asCheck, "Paused", "check"},
+	"v1/checkhealth.output.rehearse.json":      {asDrill, "Rehearsed", "check update offline"},
+	"v1/updateaccelerator.output.planned.json": {asPlan, "Rehearsed", "check update offline"},
+	"v1/takeoffline.output.planned.json":       {asOfflinePlan, "Rehearsed", "check update offline"},
 }
+
+// elsewhere are outputs of functions that the restore machine calls or nobody
+// does, and those of a rejoin, which goes on until the site is back.
+var elsewhere = []string{"pause.json", "resync.output.", "inspect.output.", "checkhealth.output.rejoin.", "updateaccelerator.output.added."}
 
 func asEvent(s *scene, golden json.RawMessage) ended {
 	var in object
@@ -41,6 +56,27 @@ func asCheck(s *scene, golden json.RawMessage) ended {
 	s.set(update, updated)
 	s.set(offline, taken)
 	return s.run(s.fence(), "fence-7", s.fenceInput())
+}
+
+func asDrill(s *scene, golden json.RawMessage) ended {
+	s.set(check, answer(golden))
+	s.set(update, planned)
+	s.set(offline, offlinePlanned)
+	return s.run(s.fence(), "fence-7", s.fenceInput().with("dryRun", true))
+}
+
+func asPlan(s *scene, golden json.RawMessage) ended {
+	s.set(check, s.rehearsal())
+	s.set(update, answer(golden))
+	s.set(offline, offlinePlanned)
+	return s.run(s.fence(), "fence-7", s.fenceInput().with("dryRun", true))
+}
+
+func asOfflinePlan(s *scene, golden json.RawMessage) ended {
+	s.set(check, s.rehearsal())
+	s.set(update, planned)
+	s.set(offline, answer(golden))
+	return s.run(s.fence(), "fence-7", s.fenceInput().with("dryRun", true))
 }
 
 func asUpdate(s *scene, golden json.RawMessage) ended {
@@ -72,7 +108,8 @@ func TestReleasesPassTheMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(name, ".input.") {
+		there := func(part string) bool { return strings.Contains(name, part) }
+		if there(".input.") || slices.ContainsFunc(elsewhere, there) {
 			continue // of the functions: internal/contract
 		}
 		tc, ok := released[filepath.ToSlash(name)]

@@ -32,7 +32,7 @@ func (s *scene) sound(e ended) {
 	if len(utf16.Encode([]rune(e.Error))) > maxError || len(utf16.Encode([]rune(e.Cause))) > maxCause {
 		s.t.Errorf("the end is too long for AWS: error %d, cause %d", len(e.Error), len(e.Cause))
 	}
-	if e.Error == "States.QueryEvaluationError" || e.Error == "States.Runtime" {
+	if !s.unproven && e.Error == "States.QueryEvaluationError" || e.Error == "States.Runtime" {
 		s.t.Errorf("the machine failed by itself after %v: %s", e.Steps, e.Cause)
 	}
 }
@@ -120,7 +120,7 @@ func (s *scene) payloads(function string) []contract.ActInput {
 		if !strings.HasPrefix(string(raw.Record), "[") || strings.HasPrefix(string(raw.Record), "[[") || strings.HasPrefix(string(raw.Record), "[null") {
 			s.t.Errorf("%s got the record %.60s, want a list of endpoints", function, raw.Record)
 		}
-		if raw.Repeated == nil {
+		if raw.Repeated == nil && !in.DryRun {
 			s.t.Errorf("%s was not told whether it was called before", function)
 		}
 		all = append(all, in)

@@ -206,7 +206,7 @@ func (w *World) judgeEnd(run *Run) {
 		}
 	}
 	// A task that was answered with nonsense is right to fail in place.
-	refused := run.FailedInTask && run.fate == Malformed
+	refused := (run.FailedInTask || run.State == "RehearsalFailed") && run.fate == Malformed
 	if run.Status == asl.Failed && (run.Error == "States.QueryEvaluationError" || run.Error == "States.Runtime") && !refused {
 		w.violate("%s: the machine broke in %s: %s", run.Name, run.State, run.Cause)
 	}
