@@ -24,6 +24,13 @@ func (p *Parameters) Set(name, value string) {
 	p.values[name] = value
 }
 
+// Value is a parameter's value, "" if there is none.
+func (p *Parameters) Value(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.values[name]
+}
+
 // ServeHTTP implements the JSON 1.1 protocol.
 func (p *Parameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)

@@ -97,6 +97,8 @@ func (g awsGate) Do(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		c.Operation, c.Target, c.backend = "GetSecretValue", in.SecretId, g.w.Secrets
+	case "ssm":
+		c.Operation, c.Target, c.backend = getParameter, switchName, g.w.Parameters
 	case "states":
 		c.Operation, c.backend = "ListExecutions", http.HandlerFunc(g.w.serveStates)
 	default:
@@ -192,6 +194,9 @@ func (w *World) carryOut(ctx context.Context, c *Call, fault Fault) (*http.Respo
 	}
 	switch fault {
 	case None:
+		if c.Operation == getParameter {
+			w.noteSwitch(c.By)
+		}
 		return answer, nil
 	case Malformed:
 		return respond(c.request, http.StatusOK, `{"Listeners":[{"ListenerArn":`), nil

@@ -19,6 +19,7 @@ type Invocation struct {
 	Function string
 	Run      *Run
 	input    contract.ActInput // CheckHealth's input is a part of it
+	begun    bool              // of CheckHealth's input
 
 	// guarded by World.mu
 	done    bool
@@ -61,6 +62,7 @@ func (w *World) invoke(function string, payload any, run *Run) *Invocation {
 	}
 	inv := &Invocation{Function: function, Run: run}
 	_ = json.Unmarshal(raw, &inv.input) // the function itself says what is wrong with it
+	w.noteCheck(inv, raw)
 	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), invocationKey{}, inv), timeouts[function])
 	inv.cancel = cancel
 	w.mu.Lock()

@@ -92,6 +92,7 @@ func (w *World) WouldGoDark(reporter, site contract.Site) bool {
 // judgeWrite is called after every write of the accelerator.
 func (w *World) judgeWrite(c *Call, before, after ga.State) {
 	run, reporter, site := c.By.Run, c.By.input.Reporter, c.By.input.Site
+	w.judgeOrders(c)
 	for _, l := range after.Accelerators[0].Listeners {
 		for _, g := range l.Groups {
 			if g.ARN == c.Target && !slices.Contains(w.inService(l), reporter) {
@@ -124,7 +125,7 @@ func (w *World) judgeWrite(c *Call, before, after ga.State) {
 		}
 	}
 	// A minute for the check's age, and the function's own time.
-	if s, _ := w.Config.Find(reporter); s.Infinispan != nil && time.Since(run.view) > time.Minute+timeouts[UpdateAccelerator] {
+	if s, _ := w.Config.Find(reporter); s.Infinispan != nil && !c.By.input.Forced && time.Since(run.view) > time.Minute+timeouts[UpdateAccelerator] {
 		w.violate("I4: %s wrote without a look that misses %s", c, site)
 	}
 }
@@ -151,6 +152,7 @@ func (w *World) noteView(c *Call) {
 // judgeTakeOffline is called right before replication is taken offline.
 func (w *World) judgeTakeOffline(c *Call) {
 	reporter, site := c.By.input.Reporter, c.By.input.Site
+	w.judgeOrders(c)
 	if w.Present(site) {
 		w.violate("I2: %s cuts %s, which is in the accelerator", c, site)
 	}
@@ -197,6 +199,7 @@ func (w *World) judgeEnd(run *Run) {
 	if run.Fence && run.Status == asl.Succeeded && run.took != nil && out.Outcome != "Fenced" {
 		w.violate("I6: %s removed endpoints and ended %s", run.Name, out.Outcome)
 	}
+	w.judgeOrdersEnd(run, out.Outcome)
 	// What somebody put in between the last check and the write is not in the
 	// record; the writer's own output and log have it.
 	for _, took := range slices.DeleteFunc(slices.Clone(run.took), func(id string) bool { return !slices.Contains(run.seen, id) }) {

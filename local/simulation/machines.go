@@ -29,6 +29,7 @@ type Run struct {
 	strangers []string    // load balancers of no site at its first write
 	took      []string    // what it has removed, as "group endpoint"
 	seen      []string    // what its checks took for the site's, likewise
+	held      bool        // its last check was told of a pause that holds it back
 	view      time.Time   // of its last look that did not see the site
 }
 

@@ -131,7 +131,7 @@ func (wk worker) cell(t *testing.T, s scenario, a *aim, then way) (r result) {
 			t.Fatal(err)
 		}
 		defer w.Close()
-		w.Alert(siteA, siteB)
+		s.report(w)
 		settle(t, w, a.fates())
 		if !a.hit {
 			t.Fatal("the fault hit nothing")
@@ -162,14 +162,14 @@ func (s scenario) goOn(t *testing.T, w *simulation.World, then way, r *result) {
 		}
 		w.Redrive(w.Runs[failed])
 		settle(t, w, simulation.Fates{})
-		if got := w.Runs[failed]; got.Outcome() != "Fenced "+s.reason {
+		if got := w.Runs[failed]; got.Outcome() != s.end()+" "+s.reason {
 			t.Errorf("after %s and a redrive the fence ended %s: %s", r.ended, got.Outcome(), got.Cause)
 		}
 		if wrong := s.wrong(w); len(wrong) > 0 {
 			t.Errorf("after %s and a redrive: %v", r.ended, wrong)
 		}
 	}
-	w.Alert(siteA, siteB)
+	s.report(w)
 	settle(t, w, simulation.Fates{})
 	if wrong := s.wrong(w); len(wrong) > 0 {
 		t.Errorf("after %s and one more alert, which ended %s: %v", r.ended, ends(w.Runs[before:], s.reason), wrong)
@@ -179,8 +179,8 @@ func (s scenario) goOn(t *testing.T, w *simulation.World, then way, r *result) {
 		if run.Status != asl.Succeeded {
 			t.Errorf("one more alert: %s ended %s: %s", run.Name, run.Outcome(), run.Cause)
 		}
-		if i == 0 && done && run.Outcome() != "Ignored already-fenced" {
-			t.Errorf("one more alert, all being well: %s ended %s, want Ignored already-fenced", run.Name, run.Outcome())
+		if i == 0 && done && run.Outcome() != s.idle() {
+			t.Errorf("one more alert, all being well: %s ended %s, want %s", run.Name, run.Outcome(), s.idle())
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/secret"
 	"github.com/sitefence/sitefence/local/asl"
 	"github.com/sitefence/sitefence/local/simulation"
@@ -130,12 +131,12 @@ func derive(t *testing.T, wk worker) []row {
 				seen[p], known[kind] = true, true
 				return simulation.None
 			}
-			w.Alert(siteA, siteB)
+			s.report(w)
 			settle(t, w, simulation.Fates{
 				Call: func(c *simulation.Call) simulation.Fault { return note(o.call(c)) },
 				Task: func(run *simulation.Run, call *asl.Call) simulation.Fault { return note(taskPlace(run, call)) },
 			})
-			if got := ends(w.Runs, s.reason); got != "Fenced" || len(s.wrong(w)) > 0 || len(w.Violations()) > 0 {
+			if got := ends(w.Runs, s.reason); got != s.end() || len(s.wrong(w)) > 0 || len(w.Violations()) > 0 {
 				t.Fatalf("%s without a fault: %s, %v, %v", s.name, got, s.wrong(w), w.Violations())
 			}
 		})
@@ -166,7 +167,7 @@ func complete(t *testing.T, rows []row) {
 	// Infinispan's client has no interface; the gate serves no other paths.
 	operations := []string{"GET container", "GET backup", "POST take-offline", "GET container (witness)", "GetSecretValue (witness)"}
 	for _, calls := range []reflect.Type{reflect.TypeFor[accelerator.Reading](), reflect.TypeFor[accelerator.Writing](),
-		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[secret.Client](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
+		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[secret.Client](), reflect.TypeFor[pause.Parameters](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
 		for method := range calls.Methods() {
 			operations = append(operations, method.Name)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,6 +24,8 @@ type scenario struct {
 	listeners   []ga.Listener
 	prepare     func(*simulation.World)
 	reason      string // of the fence, if nothing goes wrong
+	as          string // what is reported: "" an outage, "drill" or "forced"
+	options     func(*simulation.Options)
 	// every says which of its steps are in the matrix, each time that they occur
 	// in an invocation; of the others only those that are new, once. Nil: none.
 	every func(place) bool
@@ -66,6 +69,22 @@ func scenarios() []scenario {
 			prepare: func(w *simulation.World) {
 				w.Infinispan.Inject("site-a", infinispan.Fault{On: infinispan.TakeOffline, Times: 22, Do: infinispan.AnswerEmpty()})
 			}},
+		{name: "drill", about: "a rehearsal in a healthy pair: nothing is changed, whatever goes wrong", sites: two, reason: "split", as: "drill",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b")), ga.NewListener(80, group("a", "b"))},
+			prepare:   func(w *simulation.World) { w.Infinispan.HealBetween("site-a", "site-b") },
+			every:     func(p place) bool { return strings.HasPrefix(p.State, "Rehearse") }},
+		{name: "forced", about: "an operator takes site-b out of a healthy pair", sites: two, reason: "split", as: "forced",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
+			prepare:   func(w *simulation.World) { w.Infinispan.HealBetween("site-a", "site-b") },
+			every:     func(p place) bool { return p.task() || p.Operation == "GET container" }},
+		{name: "switch", about: "the deployment can be paused, and is not; a switch that cannot be read holds back nothing", sites: two, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
+			options:   func(opt *simulation.Options) { opt.Switch = true },
+			every:     func(p place) bool { return p.Operation == "GetParameter" }},
+		{name: "against the preferred", about: "site-b is preferred, so that the report against it waits, but its own report never comes", sites: two, reason: "split",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
+			options:   func(opt *simulation.Options) { opt.Preferred, opt.Delay = siteB, 10*time.Second },
+			every:     func(p place) bool { return p.task() && p.Machine == "guard" }},
 	}
 }
 
@@ -74,6 +93,9 @@ func (s scenario) begin(opt simulation.Options) (*simulation.World, error) {
 	opt.Listeners, opt.Retries, opt.Tags = s.listeners, true, map[string]map[string]string{}
 	for _, name := range []string{"a", "b", "c"} {
 		opt.Tags[lb(name)] = map[string]string{"site": "site-" + name}
+	}
+	if s.options != nil {
+		s.options(&opt)
 	}
 	w, err := simulation.New(opt)
 	if err != nil {
@@ -86,18 +108,50 @@ func (s scenario) begin(opt simulation.Options) (*simulation.World, error) {
 	return w, nil
 }
 
+// end is how the last execution ends, if nothing goes wrong; idle, how the guard
+// does if there is nothing left to do.
+func (s scenario) end() string {
+	if s.as == "drill" {
+		return "Rehearsed"
+	}
+	return "Fenced"
+}
+
+func (s scenario) idle() string {
+	if s.as == "drill" {
+		return "FenceStarted " + s.reason
+	}
+	return "Ignored already-fenced"
+}
+
+// report is what sets it off, and what repeats it.
+func (s scenario) report(w *simulation.World) {
+	switch s.as {
+	case "drill":
+		w.Drill(siteA, siteB)
+	case "forced":
+		w.Force(siteA, siteB)
+	default:
+		w.Alert(siteA, siteB)
+	}
+}
+
 // wrong says what keeps a world from being as every fence must leave it. It is
 // told from the world alone.
 func (s scenario) wrong(w *simulation.World) []string {
 	var wrong []string
-	want := simulationListeners(s.listeners, siteB)
+	out := siteB
+	if s.as == "drill" {
+		out = ""
+	}
+	want := simulationListeners(s.listeners, out)
 	if diff := cmp.Diff(want, simulationListeners(w.Listeners(), "")); diff != "" {
 		wrong = append(wrong, "the accelerator (-want +got):\n"+diff)
 	}
 	for _, from := range s.sites {
 		for _, to := range s.sites {
 			status := infinispan.Online
-			if from == "site-a" && to == "site-b" {
+			if from == "site-a" && to == "site-b" && s.as != "drill" {
 				status = infinispan.Offline
 			}
 			if got := w.Infinispan.Status(from, to); from != to && got != status {

@@ -74,8 +74,14 @@ type Options struct {
 	Direct bool
 	// Retries leaves the SDK's own retries of reads on.
 	Retries bool
-	Seed    uint64
-	Log     io.Writer // of the functions; may be nil
+	// Switch gives the deployment a pause parameter; without it checks read none.
+	Switch bool
+	// Preferred is the site that goes on when both could, and Delay how long a
+	// report against it waits.
+	Preferred contract.Site
+	Delay     time.Duration
+	Seed      uint64
+	Log       io.Writer // of the functions; may be nil
 }
 
 // World is one deployment with all that surrounds it. Only the goroutine that
@@ -84,6 +90,7 @@ type World struct {
 	Accelerator *ga.Fake
 	Infinispan  *infinispan.Double
 	Secrets     *awsfake.SecretsManager
+	Parameters  *awsfake.Parameters
 	Config      config.Deployment
 	Runs        []*Run
 	Events      []string        // detail types on the bus
@@ -103,6 +110,7 @@ type World struct {
 	random      func() float64
 	running     sync.WaitGroup
 	violations  []string
+	pausedUntil time.Time
 
 	mu          sync.Mutex
 	parked      []*Call
@@ -111,7 +119,7 @@ type World struct {
 
 // New makes a world in which nothing happens yet.
 func New(opt Options) (*World, error) {
-	w := &World{Accelerator: ga.New(ga.Options{}), Infinispan: opt.Infinispan, Secrets: &awsfake.SecretsManager{},
+	w := &World{Accelerator: ga.New(ga.Options{}), Infinispan: opt.Infinispan, Secrets: &awsfake.SecretsManager{}, Parameters: &awsfake.Parameters{},
 		Taken: map[string]bool{}, Reserved: true, balancers: balancers.Unserved(), tags: map[string]map[string]string{},
 		unreachable: map[contract.Site]bool{}, definitions: opt.Machines,
 		random: rand.New(rand.NewPCG(opt.Seed, 1)).Float64} //nolint:gosec // a seed of the test's
@@ -124,7 +132,8 @@ func New(opt Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.Config = config.Deployment{Name: deployment, Accelerator: config.Accelerator{ARN: accelerator.ARN, DNSNames: []string{accelerator.DNSName}}}
+	w.Config = config.Deployment{Name: deployment, Accelerator: config.Accelerator{ARN: accelerator.ARN, DNSNames: []string{accelerator.DNSName}},
+		Preferred: opt.Preferred, PreferenceDelay: opt.Delay}
 	for _, s := range w.Infinispan.Sites() {
 		site := config.Site{Name: contract.Site(s.Name), LoadBalancerARNs: opt.Listed[contract.Site(s.Name)]}
 		if !slices.Contains(opt.Stateless, site.Name) {
@@ -172,6 +181,10 @@ func (w *World) wire(opt Options) error {
 		check.Accelerator, update.Accelerator, offline.Accelerator = reader, reader, reader
 		newest := generation.Guard{Executions: direct{w}, Machine: fenceMachine}
 		update.Generation, offline.Generation = newest, newest
+	}
+	if opt.Switch {
+		w.Resume()
+		check.Pauses = w.pauses(cfg, opt.Direct)
 	}
 	check.Log, update.Log, offline.Log = log, log, log
 	w.steps = map[string]step{CheckHealth: stepOf(check), UpdateAccelerator: stepOf(update), TakeOffline: stepOf(offline)}
