@@ -42,8 +42,9 @@ const (
 	DefaultDial   = 100
 )
 
-// Reading is the part of the Global Accelerator API that Read needs.
+// Reading is the part of the Global Accelerator API that a Reader needs.
 type Reading interface {
+	DescribeAccelerator(context.Context, *ga.DescribeAcceleratorInput, ...func(*ga.Options)) (*ga.DescribeAcceleratorOutput, error)
 	ListListeners(context.Context, *ga.ListListenersInput, ...func(*ga.Options)) (*ga.ListListenersOutput, error)
 	ListEndpointGroups(context.Context, *ga.ListEndpointGroupsInput, ...func(*ga.Options)) (*ga.ListEndpointGroupsOutput, error)
 }
@@ -168,6 +169,7 @@ func groupOf(g gatypes.EndpointGroup) Group {
 			ID: aws.ToString(d.EndpointId), Weight: DefaultWeight,
 			ClientIPPreservation: aws.ToBool(d.ClientIPPreservationEnabled),
 			Unhealthy:            d.HealthState == gatypes.HealthStateUnhealthy,
+			Healthy:              d.HealthState == gatypes.HealthStateHealthy,
 		}
 		if d.Weight != nil {
 			e.Weight = *d.Weight

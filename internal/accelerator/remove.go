@@ -15,12 +15,13 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// Writing is the part of the Global Accelerator API that Remove needs. The
+// Writing is the part of the Global Accelerator API that Remove and Rejoin need. The
 // client behind it must not retry by itself: a write that is sent again after
 // its answer was lost is a write that follows a stale look.
 type Writing interface {
 	UpdateEndpointGroup(context.Context, *ga.UpdateEndpointGroupInput, ...func(*ga.Options)) (*ga.UpdateEndpointGroupOutput, error)
 	RemoveEndpoints(context.Context, *ga.RemoveEndpointsInput, ...func(*ga.Options)) (*ga.RemoveEndpointsOutput, error)
+	Adding
 }
 
 // Look returns the accelerator's state, freshly read, or an error if by now

@@ -1,6 +1,7 @@
 // Package accelerator reads a Global Accelerator as a whole, says which site
-// each endpoint belongs to, and removes a site's endpoints without ever leaving
-// a listener in which the reporter is not in service (invariant I1).
+// each endpoint belongs to, and removes a site's endpoints or puts them back
+// without ever leaving a listener in which the reporter is not in service
+// (invariant I1).
 package accelerator
 
 import (
@@ -33,6 +34,7 @@ type Endpoint struct {
 	Weight               int32 // 0 to 255; 0 takes no traffic
 	ClientIPPreservation bool
 	Unhealthy            bool
+	Healthy              bool // neither is true while the first health checks run
 	Owner                Owner
 }
 

@@ -31,6 +31,11 @@ type Handler struct {
 	Accelerator interface {
 		Read(context.Context) (accelerator.State, error)
 	}
+	// Rejoining is what else is read for a rejoin.
+	Rejoining interface {
+		Owners(context.Context, []contract.Endpoint) (map[string]accelerator.Owner, error)
+		Deployed(context.Context) (bool, error)
+	}
 	Clusters map[contract.Site]Cluster // the sites that have an Infinispan
 	Pauses   Pauses                    // nil: never paused
 	Log      *slog.Logger
@@ -48,7 +53,7 @@ func New(function wiring.Function) (Handler, error) {
 		clusters[site] = client
 	}
 	h := Handler{
-		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
+		Deployment: function.Deployment, Accelerator: function.Reader(), Rejoining: function.Reader(), Clusters: clusters,
 		Log: lambdacontext.NewLogger(), Now: time.Now,
 	}
 	if pauses, ok := function.Pauses(); ok {
@@ -81,6 +86,9 @@ func (h Handler) Handle(ctx context.Context, in contract.CheckInput) (contract.C
 func (h Handler) check(ctx context.Context, in contract.CheckInput) (contract.Check, error) {
 	if err := h.Deployment.Accept(in.Event); err != nil {
 		return contract.Check{}, err
+	}
+	if in.Operation == contract.OperationRejoin {
+		return h.checkRejoin(ctx, in)
 	}
 	started := h.Now()
 	facts, err := h.look(ctx, in, started)

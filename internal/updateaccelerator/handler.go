@@ -1,5 +1,6 @@
-// Package updateaccelerator takes a site out of the accelerator. It is the only
-// part of Sitefence that writes it.
+// Package updateaccelerator takes a site out of the accelerator, and puts it back
+// when it replicates again (invariant I8). It is the only part of Sitefence that
+// writes it.
 package updateaccelerator
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/links"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -25,7 +27,7 @@ const maxCheckAge = time.Minute
 // Infinispan: nothing but the alert speaks for it.
 const maxAlertAge = 2 * time.Minute
 
-// Handler removes the site from the accelerator. One call at a time per
+// Handler removes the site from the accelerator or puts it back. One call at a time per
 // deployment: the function has reserved concurrency 1, so that no two
 // executions interleave a read and a write.
 type Handler struct {
@@ -33,6 +35,11 @@ type Handler struct {
 	Accelerator interface {
 		Read(context.Context) (accelerator.State, error)
 	}
+	// Owners says whose the endpoints of a rejoin are.
+	Owners interface {
+		Owners(context.Context, []contract.Endpoint) (map[string]accelerator.Owner, error)
+	}
+	Clusters   map[contract.Site]links.Cluster // the sites that have an Infinispan; a rejoin asks them
 	Writer     accelerator.Writing
 	Generation interface {
 		Newest(ctx context.Context, execution string) error
@@ -47,14 +54,25 @@ func New(function wiring.Function) (Handler, error) {
 	if err != nil {
 		return Handler{}, err
 	}
+	clients, err := function.Clusters()
+	if err != nil {
+		return Handler{}, err
+	}
+	clusters := map[contract.Site]links.Cluster{}
+	for site, client := range clients {
+		clusters[site] = client
+	}
 	return Handler{
-		Deployment: function.Deployment, Accelerator: function.Reader(), Writer: function.Writer(),
+		Deployment: function.Deployment, Accelerator: function.Reader(), Owners: function.Reader(), Clusters: clusters, Writer: function.Writer(),
 		Generation: generation, Log: lambdacontext.NewLogger(), Now: time.Now,
 	}, nil
 }
 
 // Handle is one UpdateAccelerator. Its errors are exactly the contract's three.
 func (h Handler) Handle(ctx context.Context, in contract.ActInput) (contract.Update, error) {
+	if in.Operation == contract.OperationRejoin {
+		return h.handleRejoin(ctx, in)
+	}
 	log := h.Log.With("deployment", in.Deployment, "reporter", in.Reporter, "site", in.Site,
 		"execution", in.Execution, "fingerprint", in.Alert.Fingerprint)
 	if in.DryRun || in.Decision == contract.Rehearse {
@@ -115,8 +133,8 @@ func (h Handler) look(ctx context.Context, in contract.ActInput, reporter config
 // fresh refuses to act on old news. It is asked after the reads, which may have
 // taken long themselves.
 func fresh(in contract.ActInput, reporter config.Site, now time.Time) error {
-	if age := now.Sub(in.CheckedAt); age > maxCheckAge || age < -maxCheckAge {
-		return contract.TransientF(contract.StaleCheck, "the check is %s old, want at most %s; check again", age.Round(time.Second), maxCheckAge)
+	if err := young(in, now); err != nil {
+		return err
 	}
 	if age := now.Sub(in.ReceivedAt); reporter.Infinispan == nil && age.Abs() > maxAlertAge && !in.Removed {
 		return contract.RefusedF(contract.AlertTooOld,
