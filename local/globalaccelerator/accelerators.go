@@ -57,7 +57,13 @@ func (c describeAccelerator) run(f *Fake, _ existing) (any, *denial) {
 	if a == nil {
 		return nil, noAccelerator(*c.AcceleratorArn)
 	}
-	return struct{ Accelerator acceleratorShape }{a.shape()}, nil
+	answer := struct{ Accelerator acceleratorShape }{a.shape()}
+	if f.pending[a.ARN] > 0 {
+		if f.pending[a.ARN]--; f.pending[a.ARN] == 0 {
+			a.Status = "DEPLOYED"
+		}
+	}
+	return answer, nil
 }
 
 type listAccelerators struct{ paging }

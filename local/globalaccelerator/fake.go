@@ -83,6 +83,10 @@ type Fake struct {
 	writers  int
 	faults   []*Injection
 	hook     Hook
+	// deploying is how many reads each write leaves an accelerator IN_PROGRESS
+	// for, pending how many are left, by ARN.
+	deploying int
+	pending   map[string]int
 
 	closed   chan struct{}
 	handlers sync.WaitGroup
@@ -115,6 +119,7 @@ func New(opts Options) *Fake {
 		pageSize: opts.PageSize,
 		stale:    staleReads{reads: opts.StaleReads, groups: map[string]*staleGroup{}},
 		calls:    map[Operation]int{},
+		pending:  map[string]int{},
 		closed:   make(chan struct{}),
 	}
 }

@@ -281,3 +281,39 @@ func TestResolveIsAsked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDeploying: after a write the accelerator is IN_PROGRESS for as many reads as
+// was set, and DEPLOYED then; reads of other things do not count.
+func TestDeploying(t *testing.T) {
+	fake := start(t, globalaccelerator.Options{})
+	a, err := fake.Build("kc", globalaccelerator.NewListener(443, globalaccelerator.NewGroup("eu-west-1", globalaccelerator.NewEndpoint(nlbA))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client(fake)
+	status := func() string {
+		out, err := c.DescribeAccelerator(t.Context(), &sdk.DescribeAcceleratorInput{AcceleratorArn: &a.ARN})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out.Accelerator.Status)
+	}
+	fake.Deploying(2)
+	fake.SetNewEndpointHealth(globalaccelerator.Healthy)
+	if got := status(); got != "DEPLOYED" {
+		t.Errorf("before any write: %s", got)
+	}
+	if _, err := c.AddEndpoints(t.Context(), &sdk.AddEndpointsInput{EndpointGroupArn: &a.Listeners[0].Groups[0].ARN,
+		EndpointConfigurations: []types.EndpointConfiguration{config(nlbB)}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ListListeners(t.Context(), &sdk.ListListenersInput{AcceleratorArn: &a.ARN}); err != nil {
+		t.Fatal(err)
+	}
+	if got := []string{status(), status(), status()}; got[0] != "IN_PROGRESS" || got[1] != "IN_PROGRESS" || got[2] != "DEPLOYED" {
+		t.Errorf("after a write: %v", got)
+	}
+	if got := fake.Snapshot().Accelerators[0].Listeners[0].Groups[0].Endpoints[1].Health; got != globalaccelerator.Healthy {
+		t.Errorf("the new endpoint is %s", got)
+	}
+}

@@ -138,6 +138,9 @@ func (f *Fake) do(name Operation, op operation, c call) (any, *denial) {
 	for i := range f.state.Accelerators {
 		if a := &f.state.Accelerators[i]; strings.HasPrefix(c.target(), a.ARN) {
 			a.Modified = f.opts.Now()
+			if f.deploying > 0 {
+				a.Status, f.pending[a.ARN] = "IN_PROGRESS", f.deploying
+			}
 		}
 	}
 	f.record(name, c.target(), "")

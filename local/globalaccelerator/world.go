@@ -142,13 +142,29 @@ func (f *Fake) SetDial(percent float32, groupARNs ...string) {
 }
 
 // SetStatus sets the deployment status of an accelerator: DEPLOYED or
-// IN_PROGRESS. The fake itself never changes it.
+// IN_PROGRESS.
 func (f *Fake) SetStatus(acceleratorARN, status string) {
 	f.Edit("status: "+status, func(s *State) {
 		if a := s.accelerator(acceleratorARN); a != nil {
 			a.Status = status
 		}
 	})
+}
+
+// Deploying makes every write from now on leave its accelerator IN_PROGRESS, so
+// that the next reads of it (DescribeAccelerator) say so, and DEPLOYED after them;
+// 0, as at first, deploys at once.
+func (f *Fake) Deploying(reads int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deploying = reads
+}
+
+// SetNewEndpointHealth sets the state of endpoints that are added from now on.
+func (f *Fake) SetNewEndpointHealth(h Health) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opts.NewEndpointHealth = h
 }
 
 // each visits the groups with these ARNs, or all if there are none.
