@@ -105,7 +105,7 @@ func machineAlarms(d deployment) []alarm {
 			metric: of(guard, "ExecutionsAborted"),
 		}, {
 			name: d.Name + "-fence-failed", runbook: "fence-failed",
-			do:     "Look at once which site of " + d.Name + " serves, and read the cause of the failed execution of the fence: it may have stopped half-way, and then writes at the surviving site fail.",
+			do:     "Look at once which site of " + d.Name + " serves, and read the cause of the failed execution of the fence: it may have stopped half-way, and then writes at the surviving site fail. (A rejoin that failed is told here too: then the survivor serves.)",
 			metric: of(fence, "ExecutionsFailed"),
 		}, {
 			name: d.Name + "-fence-timed-out", runbook: "fence-stopped",

@@ -24,7 +24,7 @@ func wantAlarms() map[string]string {
 		"sitefence-alerts-truncated": "Sitefence TruncatedAlerts" + function + "1/1 → alerts-truncated",
 	}
 	rule := func(name string) string { return " EventBusName=${Bus} RuleName=" + name + " 1/1 → " }
-	for _, notice := range []string{"take-offline-still-trying", "site-fenced"} {
+	for _, notice := range []string{"take-offline-still-trying", "site-fenced", "site-rejoined"} {
 		want["sitefence-"+notice+"-not-sent"] = "AWS/Events FailedInvocations" + rule(notice) + "notice-not-delivered"
 	}
 	for _, d := range []string{"eu-prod", "shop"} {
@@ -137,8 +137,9 @@ var field = regexp.MustCompile(`<([a-z]+)>`)
 func TestNoticesAreReadable(t *testing.T) {
 	s := synth(t, "full", full)
 	for path, detailType := range map[string]string{
-		"Notifications/StillTrying": "Take Offline Still Trying",
-		"Notifications/SiteFenced":  "Site Fenced",
+		"Notifications/StillTrying":  "Take Offline Still Trying",
+		"Notifications/SiteFenced":   "Site Fenced",
+		"Notifications/SiteRejoined": "Site Rejoined",
 	} {
 		p := s.one(t, "AWS::Events::Rule", path).Properties
 		want := map[string]any{"source": []any{"sitefence"}, "detail-type": []any{detailType}}

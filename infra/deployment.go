@@ -104,13 +104,14 @@ func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN, p
 		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
 		TimeoutSeconds: contract.CheckHealthTimeout,
 		Environment:    map[string]string{config.EnvPauseParameter: pause},
-		Statements:     append(append(readAccelerator(accelerator), secrets...), readPause(pause)),
+		Statements:     append(append(readAccelerator(accelerator), secrets...), readStatus(accelerator), readPause(pause)),
 	}
 	update := functionProps{
-		Description:    "Sitefence: takes a site's endpoints out of the accelerator",
+		Description:    "Sitefence: takes a site's endpoints out of the accelerator, and puts them back",
 		TimeoutSeconds: contract.UpdateAcceleratorTimeout,
 		Environment:    acting,
-		Statements:     append(append(readAccelerator(accelerator), writeAccelerator(accelerator)...), listFences),
+		// The secrets are for a rejoin: nothing goes back unless replication is proven.
+		Statements: append(append(append(readAccelerator(accelerator), writeAccelerator(accelerator)...), listFences), secrets...),
 		// No two executions, however started, may interleave the read, the
 		// decision and the write: Global Accelerator has no conditional write.
 		Reserved: 1,
@@ -169,11 +170,16 @@ func readAccelerator(arn string) []awsiam.PolicyStatement {
 	}
 }
 
+// readStatus allows seeing whether the accelerator has deployed its last change.
+func readStatus(arn string) awsiam.PolicyStatement {
+	return allow("ReadStatus", arn, "globalaccelerator:DescribeAccelerator")
+}
+
 // writeAccelerator allows writing the endpoint groups of one accelerator.
 func writeAccelerator(arn string) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow("WriteEndpointGroups", arn+"/listener/*/endpoint-group/*",
-			"globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints"),
+			"globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints", "globalaccelerator:AddEndpoints"),
 		// Global Accelerator resolves every endpoint that it is given with the
 		// caller's permissions, as in AWS's policy GlobalAcceleratorFullAccess.
 		// None of these actions has a resource type.

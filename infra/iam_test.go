@@ -71,13 +71,13 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		want[d+"/"+id+"/Role"] = append(append(all, statements...), trace)
 	}
 	newestOnly := "NewestOnly: states:ListExecutions on " + here("states") + "stateMachine:" + fence
-	function("CheckHealth", append(slices.Clone(secrets),
+	function("CheckHealth", append(append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn}, secrets...),
 		"ReadPause: ssm:GetParameter on "+here("ssm")+"parameter/sitefence/sitefence/"+d+"/pause-${suffix}")...)
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
-	function("UpdateAccelerator",
-		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup "+
-			"globalaccelerator:RemoveEndpoints on "+arn+"/listener/*/endpoint-group/*",
-		resolve, newestOnly)
+	function("UpdateAccelerator", append([]string{
+		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup " +
+			"globalaccelerator:RemoveEndpoints globalaccelerator:AddEndpoints on " + arn + "/listener/*/endpoint-group/*",
+		resolve, newestOnly}, secrets...)...)
 
 	functionARN := func(id string) string { return "${" + d + "/" + id + "/Function.Arn}" }
 	want[d+"/Guard/Role"] = []string{

@@ -48,6 +48,13 @@ var notices = []struct {
 		"Bring the site back when it is well: in <deployment>, <site> was fenced (<reason>) and <reporter> serves alone, without redundancy. " +
 			"Stop Keycloak at <site> until then. Runbook: docs/runbooks/site-fenced.md. What was removed is in the output of <execution>",
 	},
+	{
+		"SiteRejoined", "site-rejoined", contract.DetailTypeSiteRejoined,
+		"Sitefence: tells that a fenced site is back in the accelerator",
+		[]string{"deployment", "reporter", "site", "execution"},
+		"Nothing to do: in <deployment>, <site> is back in the accelerator beside <reporter>, deployed and healthy, and both replicate to each other. " +
+			"What was put back is in the output of <execution>",
+	},
 }
 
 func newNotifications(scope constructs.Construct, props notificationsProps) notifications {
