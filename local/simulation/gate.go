@@ -61,7 +61,7 @@ func (c *Call) String() string { return c.By.String() + ": " + c.Key() }
 
 // Writes reports whether the call changes something outside.
 func (c *Call) Writes() bool {
-	return slices.Contains([]string{"UpdateEndpointGroup", "RemoveEndpoints", takeOffline}, c.Operation)
+	return slices.Contains([]string{"UpdateEndpointGroup", "RemoveEndpoints", addEndpoints, takeOffline}, c.Operation)
 }
 
 const takeOffline = "POST take-offline"
@@ -197,6 +197,9 @@ func (w *World) carryOut(ctx context.Context, c *Call, fault Fault) (*http.Respo
 		if c.Operation == getParameter {
 			w.noteSwitch(c.By)
 		}
+		if strings.HasPrefix(c.Operation, "GET ") && answer.StatusCode == http.StatusOK {
+			w.noteProof(c)
+		}
 		return answer, nil
 	case Malformed:
 		return respond(c.request, http.StatusOK, `{"Listeners":[{"ListenerArn":`), nil
@@ -226,6 +229,9 @@ func (w *World) apply(c *Call) (*http.Response, error) {
 	switch {
 	case c.Operation == takeOffline:
 		w.judgeTakeOffline(c)
+	case c.Operation == addEndpoints:
+		w.judgePutBack(c)
+		before = w.Accelerator.Snapshot()
 	case c.Writes():
 		before = w.Accelerator.Snapshot()
 	}
@@ -239,6 +245,8 @@ func (w *World) apply(c *Call) (*http.Response, error) {
 	switch {
 	case c.Operation == "GET container":
 		w.noteView(c)
+	case c.Operation == addEndpoints && answer.StatusCode == http.StatusOK:
+		w.judgeAdded(c, before, w.Accelerator.Snapshot())
 	case c.Writes() && c.Operation != takeOffline && answer.StatusCode == http.StatusOK:
 		w.judgeWrite(c, before, w.Accelerator.Snapshot())
 	}

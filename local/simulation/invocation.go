@@ -20,6 +20,7 @@ type Invocation struct {
 	Run      *Run
 	input    contract.ActInput // CheckHealth's input is a part of it
 	begun    bool              // of CheckHealth's input
+	proof    map[string]bool   // see noteProof
 
 	// guarded by World.mu
 	done    bool

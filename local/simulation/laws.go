@@ -200,6 +200,9 @@ func (w *World) judgeEnd(run *Run) {
 		w.violate("I6: %s removed endpoints and ended %s", run.Name, out.Outcome)
 	}
 	w.judgeOrdersEnd(run, out.Outcome)
+	if run.Status == asl.Succeeded {
+		w.judgeRejoinEnd(run, out.Outcome)
+	}
 	// What somebody put in between the last check and the write is not in the
 	// record; the writer's own output and log have it.
 	for _, took := range slices.DeleteFunc(slices.Clone(run.took), func(id string) bool { return !slices.Contains(run.seen, id) }) {

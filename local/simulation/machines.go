@@ -28,6 +28,7 @@ type Run struct {
 	wrote     bool        // it has written the accelerator
 	strangers []string    // load balancers of no site at its first write
 	took      []string    // what it has removed, as "group endpoint"
+	put       bool        // it has put endpoints back
 	seen      []string    // what its checks took for the site's, likewise
 	held      bool        // its last check was told of a pause that holds it back
 	view      time.Time   // of its last look that did not see the site

@@ -16,15 +16,17 @@ import (
 
 const siteC = contract.Site("site-c")
 
-// scenario is one way to a fence. Its end is always the same: site-b is out,
-// site-a serves alone (or with site-c) and does not replicate to site-b.
+// scenario is one way to a fence, or to a rejoin. The end of a fence is always the
+// same: site-b is out, site-a serves alone (or with site-c) and does not replicate
+// to site-b. So is that of a rejoin: all is as the listeners say, and all
+// replication is online.
 type scenario struct {
 	name, about string
 	sites       []string
 	listeners   []ga.Listener
 	prepare     func(*simulation.World)
-	reason      string // of the fence, if nothing goes wrong
-	as          string // what is reported: "" an outage, "drill" or "forced"
+	reason      string // of the end, if nothing goes wrong
+	as          string // what is reported: "" an outage, "drill", "forced" or "rejoin"
 	options     func(*simulation.Options)
 	// every says which of its steps are in the matrix, each time that they occur
 	// in an invocation; of the others only those that are new, once. Nil: none.
@@ -85,6 +87,19 @@ func scenarios() []scenario {
 			listeners: []ga.Listener{ga.NewListener(443, group("a", "b"))},
 			options:   func(opt *simulation.Options) { opt.Preferred, opt.Delay = siteB, 10*time.Second },
 			every:     func(p place) bool { return p.task() && p.Machine == "guard" }},
+		{name: "rejoin", about: "site-b was fenced, its data is restored, and an operator lets it rejoin; two listeners, hence two writes, and the accelerator takes its time to deploy",
+			sites: two, reason: "already-serving", as: "rejoin",
+			listeners: []ga.Listener{ga.NewListener(443, group("a", "b")), ga.NewListener(80, ga.NewGroup(west, ga.NewEndpoint(lb("a")), ga.NewEndpoint(lb("b")).WithWeight(7).PreservingClientIP()))},
+			every: func(p place) bool {
+				return p.task() || p.State == "PutBack" || p.State == "CheckHealth" && p.Machine == "fence"
+			},
+			prepare: func(w *simulation.World) {
+				w.Infinispan.HealBetween("site-a", "site-b")
+				w.Edit(func(g *ga.Group) {
+					g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e ga.Endpoint) bool { return e.ID == lb("b") })
+				})
+				w.Accelerator.Deploying(1)
+			}},
 	}
 }
 
@@ -111,15 +126,21 @@ func (s scenario) begin(opt simulation.Options) (*simulation.World, error) {
 // end is how the last execution ends, if nothing goes wrong; idle, how the guard
 // does if there is nothing left to do.
 func (s scenario) end() string {
-	if s.as == "drill" {
+	switch s.as {
+	case "drill":
 		return "Rehearsed"
+	case "rejoin":
+		return "Rejoined"
 	}
 	return "Fenced"
 }
 
 func (s scenario) idle() string {
-	if s.as == "drill" {
+	switch s.as {
+	case "drill":
 		return "FenceStarted " + s.reason
+	case "rejoin":
+		return "Ignored already-serving"
 	}
 	return "Ignored already-fenced"
 }
@@ -131,17 +152,19 @@ func (s scenario) report(w *simulation.World) {
 		w.Drill(siteA, siteB)
 	case "forced":
 		w.Force(siteA, siteB)
+	case "rejoin":
+		w.Rejoin(siteA, siteB)
 	default:
 		w.Alert(siteA, siteB)
 	}
 }
 
-// wrong says what keeps a world from being as every fence must leave it. It is
+// wrong says what keeps a world from being as every fence, or rejoin, must leave it. It is
 // told from the world alone.
 func (s scenario) wrong(w *simulation.World) []string {
 	var wrong []string
 	out := siteB
-	if s.as == "drill" {
+	if s.as == "drill" || s.as == "rejoin" {
 		out = ""
 	}
 	want := simulationListeners(s.listeners, out)
@@ -151,7 +174,7 @@ func (s scenario) wrong(w *simulation.World) []string {
 	for _, from := range s.sites {
 		for _, to := range s.sites {
 			status := infinispan.Online
-			if from == "site-a" && to == "site-b" && s.as != "drill" {
+			if from == "site-a" && to == "site-b" && s.as != "drill" && s.as != "rejoin" {
 				status = infinispan.Offline
 			}
 			if got := w.Infinispan.Status(from, to); from != to && got != status {

@@ -3,7 +3,7 @@
 // as the functions wire them, the machines as their files say, and stateful
 // fakes of everything around. Every outside call stops at a gate until the test
 // lets it go, with a fault or without. After each call that changes something
-// the invariants I1 to I6 are checked against the world as it really is.
+// the invariants I1 to I6 and I8 are checked against the world as it really is.
 //
 // It must run in a bubble of testing/synctest: time passes only when everything
 // waits for it, so that real timeouts and hours of retries cost nothing.
@@ -119,7 +119,7 @@ type World struct {
 
 // New makes a world in which nothing happens yet.
 func New(opt Options) (*World, error) {
-	w := &World{Accelerator: ga.New(ga.Options{}), Infinispan: opt.Infinispan, Secrets: &awsfake.SecretsManager{}, Parameters: &awsfake.Parameters{},
+	w := &World{Accelerator: ga.New(ga.Options{NewEndpointHealth: ga.Healthy}), Infinispan: opt.Infinispan, Secrets: &awsfake.SecretsManager{}, Parameters: &awsfake.Parameters{},
 		Taken: map[string]bool{}, Reserved: true, balancers: balancers.Unserved(), tags: map[string]map[string]string{},
 		unreachable: map[contract.Site]bool{}, definitions: opt.Machines,
 		random: rand.New(rand.NewPCG(opt.Seed, 1)).Float64} //nolint:gosec // a seed of the test's
@@ -173,12 +173,16 @@ func (w *World) wire(opt Options) error {
 	for site, cluster := range check.Clusters {
 		check.Clusters[site] = cluster.(*client.Client).Through(siteGate{w, site})
 	}
+	for site, cluster := range update.Clusters {
+		update.Clusters[site] = cluster.(*client.Client).Through(siteGate{w, site})
+	}
 	for site, cluster := range offline.Clusters {
 		offline.Clusters[site] = cluster.(*client.Client).Through(siteGate{w, site})
 	}
 	if opt.Direct {
 		reader := accelerator.Reader{Accelerator: direct{w}, Balancers: direct{w}, Deployment: w.Config}
 		check.Accelerator, update.Accelerator, offline.Accelerator = reader, reader, reader
+		check.Rejoining, update.Owners = reader, reader
 		newest := generation.Guard{Executions: direct{w}, Machine: fenceMachine}
 		update.Generation, offline.Generation = newest, newest
 	}
@@ -244,6 +248,7 @@ func (w *World) Close() {
 		w.kill(inv)
 	}
 	w.running.Wait()
+	time.Sleep(time.Minute) // the load of a secret goes on without its caller for a while
 	_ = w.Accelerator.Close()
 }
 
