@@ -58,12 +58,18 @@ func (c describeAccelerator) run(f *Fake, _ existing) (any, *denial) {
 		return nil, noAccelerator(*c.AcceleratorArn)
 	}
 	answer := struct{ Accelerator acceleratorShape }{a.shape()}
-	if f.pending[a.ARN] > 0 {
-		if f.pending[a.ARN]--; f.pending[a.ARN] == 0 {
-			a.Status = "DEPLOYED"
-		}
-	}
+	f.wasRead(a)
 	return answer, nil
+}
+
+// wasRead counts a read of the status, see Deploying.
+func (f *Fake) wasRead(a *Accelerator) {
+	if f.pending[a.ARN] == 0 {
+		return
+	}
+	if f.pending[a.ARN]--; f.pending[a.ARN] == 0 {
+		a.Status = "DEPLOYED"
+	}
 }
 
 type listAccelerators struct{ paging }

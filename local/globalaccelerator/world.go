@@ -160,6 +160,20 @@ func (f *Fake) Deploying(reads int) {
 	f.deploying = reads
 }
 
+// ReadStatus is a read of an accelerator's status without a call, "" if there is
+// no such accelerator.
+func (f *Fake) ReadStatus(acceleratorARN string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := f.state.accelerator(acceleratorARN)
+	if a == nil {
+		return ""
+	}
+	status := a.Status
+	f.wasRead(a)
+	return status
+}
+
 // SetNewEndpointHealth sets the state of endpoints that are added from now on.
 func (f *Fake) SetNewEndpointHealth(h Health) {
 	f.mu.Lock()

@@ -47,6 +47,7 @@ func (c *chaos) calm() {
 		}
 		if c.fingerprint() == before {
 			c.converged()
+			c.comeBack()
 			return
 		}
 	}

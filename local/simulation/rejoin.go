@@ -48,7 +48,7 @@ func (r *Run) IsRejoin() bool {
 // DescribeAccelerator implements accelerator.Reading.
 func (d direct) DescribeAccelerator(ctx context.Context, in *globalaccelerator.DescribeAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorOutput, error) {
 	return read(ctx, d.w, "DescribeAccelerator", *in.AcceleratorArn, func() (*globalaccelerator.DescribeAcceleratorOutput, error) {
-		status := gatypes.AcceleratorStatus(d.w.Accelerator.Snapshot().Accelerators[0].Status)
+		status := gatypes.AcceleratorStatus(d.w.Accelerator.ReadStatus(*in.AcceleratorArn))
 		return &globalaccelerator.DescribeAcceleratorOutput{Accelerator: &gatypes.Accelerator{Status: status}}, nil
 	})
 }

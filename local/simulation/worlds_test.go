@@ -38,8 +38,8 @@ func worlds(t *testing.T) int {
 type doubles map[int]*infinispan.Double
 
 // TestWorlds: in a random world, with any interleaving of up to four guards and
-// their fences call by call, any faults, an operator, a link that comes and
-// goes: the invariants hold after every call, and when it all calms down with
+// their fences and rejoins call by call, any faults, an operator, a link that comes
+// and goes: the invariants hold after every call, and when it all calms down with
 // the links down, what can be fenced is fenced and nothing is left half done.
 func TestWorlds(t *testing.T) {
 	workers := max(1, min(runtime.GOMAXPROCS(0), 4))
@@ -93,6 +93,7 @@ type chaos struct {
 	d        *infinispan.Double
 	log      []string
 	alerts   int
+	rejoins  int
 	problems []string
 }
 
@@ -152,6 +153,8 @@ func (c *chaos) live() {
 			c.infinispan()
 		case what < 38:
 			c.meddle()
+		case what < 43:
+			c.rejoin()
 		default:
 			c.progress()
 		}
