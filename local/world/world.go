@@ -155,3 +155,35 @@ func (w *World) must(err error) {
 		w.t.Fatal(err)
 	}
 }
+
+// Fenced takes site-b out of the accelerator and returns what was taken, as a
+// fence records it. Both sites see each other and replicate to each other.
+func (w *World) Fenced() []contract.Endpoint {
+	w.t.Helper()
+	var record []contract.Endpoint
+	w.Accelerator.Edit("fenced", func(s *ga.State) {
+		for i := range s.Accelerators[0].Listeners {
+			l := &s.Accelerators[0].Listeners[i]
+			for j := range l.Groups {
+				kept := []ga.Endpoint{}
+				for _, e := range l.Groups[j].Endpoints {
+					if e.ID != LB(SiteB) {
+						kept = append(kept, e)
+						continue
+					}
+					record = append(record, contract.Endpoint{Listener: l.ARN, Group: l.Groups[j].ARN, Endpoint: e.ID,
+						Weight: e.Weight, ClientIPPreservation: e.PreserveClientIP})
+				}
+				l.Groups[j].Endpoints = kept
+			}
+		}
+	})
+	return record
+}
+
+// Rejoin is an operator's order to put the endpoints of site-b back.
+func (w *World) Rejoin(endpoints []contract.Endpoint) contract.Event {
+	e := w.Event()
+	e.Operation, e.Order, e.Endpoints = contract.OperationRejoin, &contract.Order{By: "operator", Reason: "restored"}, endpoints
+	return e
+}
