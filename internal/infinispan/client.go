@@ -96,15 +96,34 @@ type answer struct {
 	body   []byte
 }
 
+// request is one call: the path's parts are names, already checked, and the
+// action is the only query there is.
+type request struct {
+	method, action string
+	path           []string
+}
+
+func get(path ...string) request { return request{method: http.MethodGet, path: path} }
+
+func post(action string, path ...string) request {
+	return request{method: http.MethodPost, action: action, path: path}
+}
+
+// asking is r with an action, for what is read with one.
+func (r request) asking(action string) request {
+	r.action = action
+	return r
+}
+
 // call sends one request with the current password. After a 401 the password is
 // read again, and a GET sent once more. Its errors are of the contract's types; what cannot be
 // reached or understood is Transient.
-func (c *Client) call(ctx context.Context, method string, path ...string) (answer, error) {
+func (c *Client) call(ctx context.Context, r request) (answer, error) {
 	password, err := c.password.Get(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	a, err := c.send(ctx, method, password, path)
+	a, err := c.send(ctx, r, password)
 	if err != nil || a.status != http.StatusUnauthorized {
 		return c.sort(a, err)
 	}
@@ -112,8 +131,8 @@ func (c *Client) call(ctx context.Context, method string, path ...string) (answe
 	if err != nil {
 		return answer{}, err
 	}
-	if method == http.MethodGet {
-		return c.sort(c.send(ctx, method, fresh, path))
+	if r.method == http.MethodGet {
+		return c.sort(c.send(ctx, r, fresh))
 	}
 	// A call that changes something rests on a look; reading the secret took
 	// time, so the caller looks again before it is sent once more.
@@ -123,16 +142,16 @@ func (c *Client) call(ctx context.Context, method string, path ...string) (answe
 	return c.sort(a, nil)
 }
 
-func (c *Client) send(ctx context.Context, method, password string, path []string) (answer, error) {
+func (c *Client) send(ctx context.Context, r request, password string) (answer, error) {
 	target, err := url.Parse(c.cfg.URL)
 	if err != nil {
 		return answer{}, err
 	}
-	target = target.JoinPath(path...)
-	if method == http.MethodPost {
-		target.RawQuery = "action=take-offline"
+	target = target.JoinPath(r.path...)
+	if r.action != "" {
+		target.RawQuery = url.Values{"action": {r.action}}.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), nil)
 	if err != nil {
 		return answer{}, err
 	}
@@ -161,7 +180,7 @@ func (c *Client) sort(a answer, err error) (answer, error) {
 		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %.300v", c.site, bare(err))
 	}
 	switch a.status {
-	case http.StatusOK, http.StatusNotFound:
+	case http.StatusOK, http.StatusNoContent, http.StatusNotFound:
 		return a, nil
 	case http.StatusUnauthorized:
 		return a, contract.MisconfiguredF(contract.BadCredentials,

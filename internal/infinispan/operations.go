@@ -65,7 +65,7 @@ func (c *Client) Sees(ctx context.Context) ([]contract.Site, error) {
 }
 
 func (c *Client) view(ctx context.Context) ([]contract.Site, error) {
-	a, err := c.call(ctx, http.MethodGet, containerPath)
+	a, err := c.call(ctx, get(containerPath))
 	if err != nil {
 		return nil, err
 	}
@@ -97,19 +97,23 @@ func (c *Client) view(ctx context.Context) ([]contract.Site, error) {
 	return view, nil
 }
 
-// callBackup calls the resource of a backup site. The name becomes a part of
-// the path, so it must be a site's name and nothing else (I7).
-func (c *Client) callBackup(ctx context.Context, method string, backup contract.Site) (answer, error) {
+// callBackup calls the resource of a backup site, with an action by POST. The
+// name becomes a part of the path, so it must be a site's name and nothing else (I7).
+func (c *Client) callBackup(ctx context.Context, action string, backup contract.Site) (answer, error) {
 	if !contract.NamePattern.MatchString(string(backup)) {
 		return answer{}, contract.MisconfiguredF(contract.BadInput, "site: got %.60q, want a site's name", backup)
 	}
-	return c.call(ctx, method, containerPath, "x-site", "backups", string(backup))
+	path := []string{containerPath, "x-site", "backups", string(backup)}
+	if action == "" {
+		return c.call(ctx, get(path...))
+	}
+	return c.call(ctx, post(action, path...))
 }
 
 // Backup returns the status of replication from this site towards the backup
 // site. It is Misconfigured if this site does not know the backup.
 func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, error) {
-	a, err := c.callBackup(ctx, http.MethodGet, backup)
+	a, err := c.callBackup(ctx, "", backup)
 	if err != nil {
 		return "", fmt.Errorf("reading the status of backup %s: %w", backup, err)
 	}
@@ -140,20 +144,57 @@ func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, erro
 // offline. It is idempotent. It returns the caches, sorted, as far as they can be
 // shown: a step's output may hold 256 KiB.
 func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]string, error) {
-	a, err := c.callBackup(ctx, http.MethodPost, backup)
+	caches, err := c.switchTo(ctx, Offline, backup)
+	return shown(caches), err
+}
+
+// switchTo makes replication towards the backup offline or online, for every
+// cache that has one, and proves it. It returns all caches, sorted.
+func (c *Client) switchTo(ctx context.Context, want Status, backup contract.Site) ([]string, error) {
+	action := map[Status]string{Offline: "take-offline", Online: "bring-online"}[want]
+	caches, err := c.onBackup(ctx, action, backup)
 	if err != nil {
-		return nil, fmt.Errorf("taking backup %s offline: %w", backup, err)
+		return nil, err
+	}
+	status, err := c.Backup(ctx, backup)
+	if contract.ReasonOf(err) == contract.BackupUnknown {
+		// It was known when the fence was decided: a cluster on its way up.
+		return nil, contract.TransientF(contract.NotProven, "backup %s is not known at %s after %s", backup, c.site, action)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("proving that backup %s is %s: %w", backup, want, err)
+	}
+	if status != want {
+		return nil, contract.TransientF(contract.NotProven, "backup %s at %s is %s after %s", backup, c.site, status, action)
+	}
+	return caches, nil
+}
+
+// failures are how an action on a backup fails: for all caches, and for some.
+var failures = map[string]struct{ none, some string }{
+	"take-offline":      {"took no cache offline", "did not take all caches offline"},
+	"bring-online":      {"brought no cache online", "did not bring all caches online"},
+	"start-push-state":  {"started no state transfer", "did not start all state transfers"},
+	"cancel-push-state": {"canceled no state transfer", "did not cancel all state transfers"},
+}
+
+// onBackup does an action on the backup of every cache that has one. Each must
+// answer ok: the server says 200 for error texts and for no cache at all.
+func (c *Client) onBackup(ctx context.Context, action string, backup contract.Site) ([]string, error) {
+	a, err := c.callBackup(ctx, action, backup)
+	if err != nil {
+		return nil, fmt.Errorf("%s of backup %s: %w", action, backup, err)
 	}
 	if a.status == http.StatusNotFound {
-		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s answers 404 to take-offline of %s", c.site, backup)
+		return nil, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s answers 404 to %s of %s", c.site, action, backup)
 	}
-	const what = "the answer to take-offline"
+	what := "the answer to " + action
 	results, err := c.decode(a, what)
 	if err != nil {
 		return nil, err
 	}
 	if len(results) == 0 {
-		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s took no cache offline: its answer is empty", c.site)
+		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s %s: its answer is empty", c.site, failures[action].none)
 	}
 	caches := slices.Sorted(maps.Keys(results))
 	var failed []string
@@ -167,20 +208,9 @@ func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]strin
 		}
 	}
 	if len(failed) > 0 {
-		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s did not take all caches offline: %s", c.site, fmt.Sprintf("%.2000s", strings.Join(failed, "; ")))
+		return nil, contract.TransientF(contract.NotProven, "Infinispan of %s %s: %s", c.site, failures[action].some, fmt.Sprintf("%.2000s", strings.Join(failed, "; ")))
 	}
-	status, err := c.Backup(ctx, backup)
-	if contract.ReasonOf(err) == contract.BackupUnknown {
-		// It was known when the fence was decided: a cluster on its way up.
-		return nil, contract.TransientF(contract.NotProven, "backup %s is not known at %s after take-offline", backup, c.site)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("proving that backup %s is offline: %w", backup, err)
-	}
-	if status != Offline {
-		return nil, contract.TransientF(contract.NotProven, "backup %s at %s is %s after take-offline", backup, c.site, status)
-	}
-	return shown(caches), nil
+	return caches, nil
 }
 
 // shown bounds a list of caches for a step's output.
