@@ -145,7 +145,10 @@ func (c *Client) Backup(ctx context.Context, backup contract.Site) (Status, erro
 // shown: a step's output may hold 256 KiB.
 func (c *Client) TakeOffline(ctx context.Context, backup contract.Site) ([]string, error) {
 	caches, err := c.switchTo(ctx, Offline, backup)
-	return shown(caches), err
+	if err != nil {
+		return nil, err
+	}
+	return shown(caches), nil
 }
 
 // switchTo makes replication towards the backup offline or online, for every

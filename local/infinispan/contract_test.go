@@ -1,6 +1,7 @@
 package infinispan_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -35,6 +36,8 @@ func testContract(t *testing.T, w infinispan.World) {
 		{"status of one cache makes it mixed", testMixed},
 		{"cut and fenced", testCutAndFenced},
 		{"push started while cut sticks", testPushWhileCut},
+		{"listed, counted, cleared", testWhole},
+		{"clear is replicated", testClearReplicates},
 		{"restart forgets", testRestartForgets},
 		{"stopped site", testStoppedSite},
 		{"killed site", testKilledSite},
@@ -90,6 +93,13 @@ func testAnswers(t *testing.T, w infinispan.World) {
 		{name: "metrics", path: "/metrics", status: 200, text: `(?s).*jgroups_site_view_status\{cache_manager="default",node="[^"]+",site="site-b",?\} 1\.0\n.*`},
 		{name: "missing key", path: "/rest/v2/caches/sessions/none", status: 404},
 		{name: "missing cache", path: "/rest/v2/caches/none/key", status: 404, text: "ISPN012010: .*'none'.*"},
+		{name: "backups of a cache", path: "/rest/v2/caches/sessions/x-site/backups", status: 200, json: `{"site-b":{"status":"online"}}`},
+		{name: "backups of a cache without any", path: "/rest/v2/caches/___script_cache/x-site/backups", status: 404, text: `Cache '___script_cache' does not have backup sites\.`},
+		{name: "backups of a missing cache", path: "/rest/v2/caches/none/x-site/backups", status: 404, text: "ISPN012010: .*'none'.*"},
+		{name: "size of a missing cache", path: "/rest/v2/caches/none?action=size", status: 404, text: "ISPN012010: .*'none'.*"},
+		{name: "clear of a missing cache", method: "POST", path: "/rest/v2/caches/none?action=clear", status: 404, text: "ISPN012010: .*'none'.*"},
+		{name: "unknown action on a cache", method: "POST", path: "/rest/v2/caches/sessions?action=fly", status: 400, text: "Invalid 'action' parameter supplied"},
+		{name: "clear by GET", path: "/rest/v2/caches/sessions?action=clear", status: 400, text: "Invalid 'action' parameter supplied"},
 		{name: "push status, idle", path: "/rest/v2/caches/sessions/x-site/backups?action=push-state-status", status: 200, json: `{"site-b":"IDLE"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -221,6 +231,60 @@ func testPushWhileCut(t *testing.T, w infinispan.World) {
 	check(t, w.HealLink(ctx))
 	check(t, w.PushState(ctx, "site-a", "site-b"))
 	reads(t, w, "site-b", "kept", "1")
+}
+
+// What a restore does with a whole cache.
+func testWhole(t *testing.T, w infinispan.World) {
+	b := w.Site("site-b")
+	var names []string
+	check(t, json.Unmarshal([]byte(mustAsk(t, b, http.MethodGet, "/rest/v2/caches").Body), &names))
+	for _, want := range []string{"sessions", "actionTokens", "___script_cache"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not listed in %v", want, names)
+		}
+	}
+	check(t, w.TakeOffline(t.Context(), "site-b", "site-a"))
+	writes(t, w, "site-a", "first", "1")
+	writes(t, w, "site-a", "second", "2")
+	sizeA := mustAsk(t, w.Site("site-a"), http.MethodGet, "/rest/v2/caches/sessions?action=size")
+	if sizeB := mustAsk(t, b, http.MethodGet, "/rest/v2/caches/sessions?action=size"); sizeB.Status != 200 || sizeB.Body == "0" || sizeB.Body == "1" {
+		t.Errorf("size: %+v", sizeB)
+	}
+	if got := mustAsk(t, b, http.MethodPost, "/rest/v2/caches/sessions?action=clear"); got.Status != 204 || got.Body != "" {
+		t.Errorf("clear: %+v", got)
+	}
+	if got := mustAsk(t, b, http.MethodGet, "/rest/v2/caches/sessions?action=size"); got.Body != "0" {
+		t.Errorf("size after the clear: %+v", got)
+	}
+	// Its replication is offline, so the other site keeps all.
+	reads(t, w, "site-a", "first", "1")
+	if got := mustAsk(t, w.Site("site-a"), http.MethodGet, "/rest/v2/caches/sessions?action=size"); got != sizeA {
+		t.Errorf("size at the other site: %+v, before %+v", got, sizeA)
+	}
+	check(t, w.PushState(t.Context(), "site-a", "site-b"))
+	reads(t, w, "site-b", "first", "1")
+	// A transfer that has ended well: starting again is well too, and canceling leaves it.
+	for _, action := range []string{"start-push-state", "cancel-push-state"} {
+		if got := mustAsk(t, w.Site("site-a"), http.MethodPost, backups+"site-b?action="+action); got.Status != 200 {
+			t.Errorf("%s: %+v", action, got)
+		}
+		within(t, 10*time.Second, func() string {
+			got := mustAsk(t, w.Site("site-a"), http.MethodGet, "/rest/v2/caches/sessions/x-site/backups?action=push-state-status")
+			if got.Body != `{"site-b":"OK"}` {
+				return fmt.Sprintf("%s: %+v", action, got)
+			}
+			return ""
+		})
+	}
+}
+
+// Why a restore cuts first: a clear goes to the other site as any write does.
+func testClearReplicates(t *testing.T, w infinispan.World) {
+	writes(t, w, "site-a", "dear", "1")
+	if got := mustAsk(t, w.Site("site-b"), http.MethodPost, "/rest/v2/caches/sessions?action=clear"); got.Status != 204 {
+		t.Errorf("clear: %+v", got)
+	}
+	wantStatus(t, http.StatusNotFound, readErr(t, w, "site-a", "dear"))
 }
 
 func testRestartForgets(t *testing.T, w infinispan.World) {

@@ -29,6 +29,7 @@ type Double struct {
 	sites  map[string]*doubleSite
 	cut    map[link]bool
 	closed bool
+	held   bool // see HoldPushes
 }
 
 // link is two sites, the lesser name first.

@@ -97,7 +97,7 @@ func (d *Double) answerCacheBackup(s *doubleSite, w http.ResponseWriter, r *http
 // server does not.
 func (d *Double) answerOther(w http.ResponseWriter, req request) {
 	switch {
-	case req.site != "":
+	case req.site != "", req.cache != "" && req.rest == "":
 		replyStandard(w, http.StatusBadRequest)
 	case req.rest == "backups":
 		replyStandard(w, http.StatusMethodNotAllowed)

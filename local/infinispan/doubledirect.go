@@ -7,7 +7,7 @@ package infinispan
 func (d *Double) Reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.cut = map[link]bool{}
+	d.cut, d.held = map[link]bool{}, false
 	for _, s := range d.sites {
 		s.running, s.password, s.faults, s.calls, s.state = true, d.opt.Password, nil, nil, d.freshState()
 	}

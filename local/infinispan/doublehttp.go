@@ -89,6 +89,8 @@ func classify(r *http.Request) request {
 			}
 		}
 		return request{kind: kind, site: at(3), rest: "backups"}
+	case at(0) == "caches" && len(parts) <= 2:
+		return request{kind: ofCaches(r, at(1)), cache: at(1)}
 	case at(0) == "caches" && at(2) == "x-site":
 		return request{kind: CacheXSite, cache: at(1), rest: at(3), site: at(4)}
 	case at(0) == "caches" && len(parts) == 3 && r.Method == http.MethodGet:
@@ -180,13 +182,23 @@ func (d *Double) answer(s *doubleSite, w http.ResponseWriter, r *http.Request, r
 		d.answerStatus(s, w, req.site)
 	case TakeOffline, BringOnline, StartPush, CancelPush:
 		d.answerAction(s, w, r, req)
-	case CacheRead, CacheWrite, CacheXSite:
+	case CacheList:
+		replyJSON(w, slices.Sorted(slices.Values(append(slices.Clone(internalCaches), d.opt.Caches...))))
+	case CacheRead, CacheWrite, CacheXSite, CacheClear, CacheSize:
 		if _, ok := s.entries[req.cache]; !ok {
+			if req.kind == CacheXSite && slices.Contains(internalCaches, req.cache) {
+				reply(w, http.StatusNotFound, "text/plain", fmt.Sprintf("Cache '%s' does not have backup sites.", req.cache))
+				return
+			}
 			reply(w, http.StatusNotFound, "", fmt.Sprintf("ISPN012010: Cache with name '%s' not found amongst the configured caches", req.cache))
 			return
 		}
 		if req.kind == CacheXSite {
 			d.answerCacheXSite(s, w, r, req)
+			return
+		}
+		if req.kind == CacheClear || req.kind == CacheSize {
+			d.answerWhole(s, w, req)
 			return
 		}
 		d.answerEntry(s, w, r, req, body)

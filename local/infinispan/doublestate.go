@@ -108,8 +108,10 @@ func (d *Double) act(s *doubleSite, kind Kind, cache, other string) string {
 			s.push[other][cache] = pushSending
 			return fmt.Sprintf("Unable to pushState to '%s'. %s", other, suspected(other))
 		}
-		maps.Copy(d.sites[other].entries[cache], s.entries[cache])
-		s.push[other][cache] = pushOK
+		s.push[other][cache] = pushSending
+		if !d.held {
+			d.transfer(s, cache, other)
+		}
 	case CancelPush:
 		if s.push[other][cache] == pushSending {
 			s.push[other][cache] = pushCanceled

@@ -19,6 +19,9 @@ const (
 	StartPush     Kind = "start-push-state"
 	CancelPush    Kind = "cancel-push-state"
 	CacheXSite    Kind = "cache-x-site" // anything under /rest/v2/caches/{cache}/x-site/
+	CacheList     Kind = "cache-list"   // GET /rest/v2/caches
+	CacheClear    Kind = "cache-clear"  // POST /rest/v2/caches/{cache}?action=clear
+	CacheSize     Kind = "cache-size"   // GET /rest/v2/caches/{cache}?action=size
 	CacheRead     Kind = "cache-read"
 	CacheWrite    Kind = "cache-write" // PUT, POST and DELETE of a key
 	Metrics       Kind = "metrics"
