@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -14,6 +16,46 @@ type States struct {
 	mu    sync.Mutex
 	page  int
 	names []string // newest first
+	runs  []run    // newest first
+}
+
+// run is an execution that is told apart by its machine and status.
+type run struct{ machine, name, status string }
+
+// Run notes an execution of a machine, given by the end of its ARN, as the newest
+// of that machine. A name that is there gets another status.
+func (s *States) Run(machine, name, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, r := range s.runs {
+		if r.machine == machine && r.name == name {
+			s.runs[i].status = status
+			return
+		}
+	}
+	s.runs = append([]run{{machine, name, status}}, s.runs...)
+}
+
+// of lists a machine's executions, newest first: Start knows no machines, so its
+// are those of any machine that Run was never called for.
+func (s *States) of(machine, status string) []run {
+	var all []run
+	known := false
+	for _, r := range s.runs {
+		if strings.HasSuffix(machine, ":"+r.machine) {
+			known = true
+			all = append(all, r)
+		}
+	}
+	if !known {
+		for _, n := range s.names {
+			all = append(all, run{machine, n, "SUCCEEDED"})
+		}
+	}
+	if status == "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(r run) bool { return r.status != status })
 }
 
 // Start notes an execution of that name as the newest.
@@ -41,8 +83,8 @@ func (s *States) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var in struct {
-		StateMachineArn, NextToken string
-		MaxResults                 int
+		StateMachineArn, NextToken, StatusFilter string
+		MaxResults                               int
 	}
 	if r.Header.Get("X-Amz-Target") != "AWSStepFunctions.ListExecutions" || json.Unmarshal(body, &in) != nil {
 		refuse(w, http.StatusBadRequest, "UnknownOperationException")
@@ -55,15 +97,19 @@ func (s *States) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.page > 0 {
 		size = min(size, s.page)
 	}
-	to := min(from+size, len(s.names))
+	all := s.of(in.StateMachineArn, in.StatusFilter)
+	if size == 0 {
+		size = 100 // AWS's default
+	}
+	to := min(from+size, len(all))
 	out := map[string]any{}
 	list := []map[string]any{}
-	for _, n := range s.names[from:to] {
-		list = append(list, map[string]any{"name": n, "status": "SUCCEEDED", "stateMachineArn": in.StateMachineArn,
-			"executionArn": in.StateMachineArn + ":" + n, "startDate": 1.7e9})
+	for i, r := range all[from:to] {
+		list = append(list, map[string]any{"name": r.name, "status": r.status, "stateMachineArn": in.StateMachineArn,
+			"executionArn": in.StateMachineArn + ":" + r.name, "startDate": 1.7e9 + float64(len(all)-from-i)})
 	}
 	out["executions"] = list
-	if to < len(s.names) {
+	if to < len(all) {
 		out["nextToken"] = strconv.Itoa(to)
 	}
 	fault.answer(w, out)

@@ -59,6 +59,9 @@ type Site struct {
 	// LoadBalancerARNs, when given, are this site's load balancers; no tag is
 	// read for them, so that a dead Region cannot block its own fencing.
 	LoadBalancerARNs []string `json:"loadBalancerArns,omitempty"`
+	// HealthURL answers 200 to a GET while Keycloak at this site is well; a
+	// restore waits for it. Empty: the load balancers' targets are looked at.
+	HealthURL string `json:"healthUrl,omitempty"`
 }
 
 // Infinispan is the REST endpoint of a site's Infinispan cluster.

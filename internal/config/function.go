@@ -23,6 +23,11 @@ const (
 	EnvWebhookSecret  = "SITEFENCE_WEBHOOK_SECRET"    // secret ARN or name: ingest
 	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN" // updateaccelerator, takeoffline
 	EnvPauseParameter = "SITEFENCE_PAUSE_PARAMETER"   // SSM parameter's name: checkhealth
+	EnvBus            = "SITEFENCE_BUS"                 // event bus name: ingest
+	EnvWebhookSecret  = "SITEFENCE_WEBHOOK_SECRET"      // secret ARN or name: ingest
+	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN"   // updateaccelerator, takeoffline, resync
+	EnvGuardMachine   = "SITEFENCE_GUARD_MACHINE_ARN"   // resync
+	EnvRestoreMachine = "SITEFENCE_RESTORE_MACHINE_ARN" // resync
 )
 
 // IngestFile is what ingest needs of the configuration.

@@ -180,10 +180,10 @@ func (l *loader) sites(f field) []Site {
 	items := f.list(minSites, maxSites, "2 to 4 sites")
 	// Two sites with one Infinispan or one load balancer are a slip of copy and
 	// paste that would fence the wrong one.
-	names, balancers, urls := once("site"), once("site"), once("site")
+	names, balancers, urls, health := once("site"), once("site"), once("site"), once("site")
 	var all []Site
 	for _, item := range items {
-		o := item.object("name", "infinispan", "loadBalancerArns")
+		o := item.object("name", "infinispan", "loadBalancerArns", "healthUrl")
 		s := Site{Name: contract.Site(o.required("name").match(nameRule))}
 		names.see(o.optional("name"), string(s.Name))
 		s.Infinispan = l.infinispan(o.required("infinispan"), urls)
@@ -192,6 +192,8 @@ func (l *loader) sites(f field) []Site {
 			balancers.see(b, arn)
 			s.LoadBalancerARNs = append(s.LoadBalancerARNs, arn)
 		}
+		s.HealthURL = o.optional("healthUrl").match(healthRule)
+		health.see(o.optional("healthUrl"), s.HealthURL)
 		all = append(all, s)
 	}
 	return all

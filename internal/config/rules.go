@@ -69,6 +69,8 @@ var (
 
 	urlRule = rule{"an https URL with nothing behind the host and port", validURL, showURL}
 
+	healthRule = rule{"an https URL of at most 1024 characters with host, port and path only", validHealthURL, showURL}
+
 	emailRule = rule{"an e-mail address and nothing else", validEmail, quote}
 
 	architectureRule = rule{
@@ -128,6 +130,16 @@ func validURL(s string) bool {
 	// Whatever is not scheme and host (user, path, query, fragment, an empty
 	// port) makes the text longer than these two.
 	return strings.EqualFold(s, "https://"+u.Host) && !strings.HasSuffix(u.Host, ":")
+}
+
+// validHealthURL is validURL with a path. A query or a user might be a secret.
+func validHealthURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || len(s) > 1024 || u.Host == "" {
+		return false
+	}
+	path := u.EscapedPath()
+	return u.User == nil && !strings.ContainsAny(s, "?# ") && s == strings.TrimSuffix(s, path)+path && validURL(strings.TrimSuffix(s, path))
 }
 
 // showURL leaves out what might be a credential.

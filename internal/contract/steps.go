@@ -70,6 +70,7 @@ const (
 	NotProven          Reason = "not-proven"            // Transient: written, not yet seen
 	Unavailable        Reason = "unavailable"           // Transient: throttled, timed out, 5xx
 	NotFenced          Reason = "not-fenced"            // Refused: a restore of a site that is not fenced
+	NothingToSync      Reason = "nothing-to-sync"       // Refused: a restore of sites without Infinispan needs no sync
 	NotConfirmed       Reason = "not-confirmed"         // Refused: the operator did not confirm what only they can know
 	BeingHandled       Reason = "being-handled"         // Refused: a guard, a fence or another restore is running
 	PushFailed         Reason = "push-failed"           // Refused: state transfer to the site failed

@@ -32,44 +32,60 @@ type Guard struct {
 }
 
 // Newest returns nil when no higher generation than the execution's exists, and
-// Refused when one does. The list is eventually consistent and newest first;
-// generations grow with time, so the first page with a well-formed name holds
-// the highest one.
+// Refused when one does.
 func (g Guard) Newest(ctx context.Context, execution string) error {
 	mine, ok := contract.ParseGeneration(execution)
 	if !ok {
 		return contract.MisconfiguredF(contract.BadInput, "execution: got %.60q, want fence-<n>", execution)
 	}
+	latest, err := g.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	if latest.Generation > mine {
+		return contract.RefusedF(contract.Superseded,
+			"superseded by %s; replay the guard execution instead (New execution, same input)", latest.Generation)
+	}
+	return nil
+}
+
+// Latest is the highest generation of all, 0 if there is none, and whether its
+// execution is running.
+type Latest struct {
+	Generation contract.Generation
+	Running    bool
+}
+
+// Latest reads the highest generation. The list is eventually consistent and
+// newest first; generations grow with time, so the first page with a well-formed
+// name holds the highest one.
+func (g Guard) Latest(ctx context.Context) (Latest, error) {
 	pages := sfn.NewListExecutionsPaginator(g.Executions,
 		&sfn.ListExecutionsInput{StateMachineArn: &g.Machine, MaxResults: pageSize})
 	for n := 0; pages.HasMorePages() && n < maxPages; n++ {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return awserr.Sort(err, "listing the fence machine's executions")
+			return Latest{}, awserr.Sort(err, "listing the fence machine's executions")
 		}
 		// What is missing in the answer must not read as an execution that is not there.
 		nameless := func(e types.ExecutionListItem) bool { return aws.ToString(e.Name) == "" }
 		if page.Executions == nil || slices.ContainsFunc(page.Executions, nameless) {
-			return contract.TransientF(contract.Unavailable,
+			return Latest{}, contract.TransientF(contract.Unavailable,
 				"listing the fence machine's executions: the answer is not as expected: it has no list, or an execution has no name")
 		}
-		highest := contract.Generation(0)
+		var latest Latest
 		for _, e := range page.Executions {
-			if gen, ok := contract.ParseGeneration(aws.ToString(e.Name)); ok {
-				highest = max(highest, gen)
+			if gen, ok := contract.ParseGeneration(aws.ToString(e.Name)); ok && gen > latest.Generation {
+				latest = Latest{gen, e.Status == types.ExecutionStatusRunning}
 			}
 		}
-		if highest > mine {
-			return contract.RefusedF(contract.Superseded,
-				"superseded by %s; replay the guard execution instead (New execution, same input)", highest)
-		}
-		if highest > 0 {
-			return nil
+		if latest.Generation > 0 {
+			return latest, nil
 		}
 	}
 	if pages.HasMorePages() {
-		return contract.TransientF(contract.NotProven,
-			"no fence-<n> is among the newest %d executions, so it cannot be told whether %s is the newest", maxPages*pageSize, mine)
+		return Latest{}, contract.TransientF(contract.NotProven,
+			"no fence-<n> is among the newest %d executions, so it cannot be told which is the newest", maxPages*pageSize)
 	}
-	return nil
+	return Latest{}, nil
 }

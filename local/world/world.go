@@ -101,6 +101,8 @@ func (w *World) environment(t testing.TB) {
 		"AWS_ENDPOINT_URL_SSM":                       serve(w.Parameters),
 		config.EnvPauseParameter:                     Pause,
 		config.EnvFenceMachine:                       machine,
+		config.EnvGuardMachine:                       strings.Replace(machine, "-fence", "-guard", 1),
+		config.EnvRestoreMachine:                     strings.Replace(machine, "-fence", "-restore", 1),
 	} {
 		t.Setenv(name, value)
 	}

@@ -1,0 +1,41 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/sitefence/sitefence/internal/config"
+)
+
+// Machines are the ARNs of a deployment's state machines.
+type Machines struct{ Guard, Fence, Restore string }
+
+// Machines reads the ARNs from the environment.
+func (f Function) Machines() (Machines, error) {
+	var m Machines
+	for name, into := range map[string]*string{
+		config.EnvGuardMachine: &m.Guard, config.EnvFenceMachine: &m.Fence, config.EnvRestoreMachine: &m.Restore,
+	} {
+		if *into = os.Getenv(name); *into == "" {
+			return Machines{}, fmt.Errorf("environment variable %s: got nothing, want the machine's ARN", name)
+		}
+	}
+	return m, nil
+}
+
+// Executions lists the executions of any machine; the SDK retries its reads.
+func (f Function) Executions() sfn.ListExecutionsAPIClient { return sfn.NewFromConfig(f.aws) }
+
+// Targets is the part of Elastic Load Balancing that knows who is behind a load
+// balancer. The Region is given with each call.
+type Targets interface {
+	DescribeTargetGroups(context.Context, *elb.DescribeTargetGroupsInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error)
+	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
+}
+
+// Targets reads load balancers' targets; the SDK retries its reads.
+func (f Function) Targets() Targets { return elb.NewFromConfig(f.aws) }
