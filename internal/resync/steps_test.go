@@ -1,0 +1,405 @@
+package resync_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sitefence/sitefence/internal/contract"
+	double "github.com/sitefence/sitefence/local/infinispan"
+	"github.com/sitefence/sitefence/local/world"
+)
+
+// TestCheckRefuses: each condition alone.
+func TestCheckRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(s *scene)
+		change  func(in *contract.ResyncInput)
+		want    string
+		words   string
+	}{
+		"not fenced":         {func(s *scene) { s.endpoint(world.SiteB) }, nil, "Refused not-fenced", "fence it first"},
+		"replication online": {func(s *scene) { s.Infinispan.Switch(a, b, double.Online) }, nil, "Refused not-fenced", "--abort"},
+		"replication mixed":  {func(s *scene) { s.Infinispan.Switch(a, b, double.Mixed) }, nil, "Refused not-fenced", "mixed"},
+		"link down":          {func(s *scene) { s.Infinispan.CutBetween(a, b) }, nil, "Refused not-seen", "does not see"},
+		"site unreachable":   {func(s *scene) { s.Infinispan.StopListening(b) }, nil, "Transient reporter-unreachable", "Infinispan of the site answers? No"},
+		"not confirmed":      {nil, func(in *contract.ResyncInput) { in.KeycloakStopped = false }, "Refused not-confirmed", "--keycloak-stopped"},
+		"guard at work":      {func(s *scene) { s.States.Run("kc-guard", "some-event", "RUNNING") }, nil, "Refused being-handled", "some-event"},
+		"fence at work":      {func(s *scene) { s.States.Run("kc-fence", "fence-1", "RUNNING") }, nil, "Refused being-handled", "fence-1"},
+		"guard has ended":    {func(s *scene) { s.States.Run("kc-guard", "some-event", "FAILED") }, nil, "", ""},
+		"a later restore":    {func(s *scene) { s.States.Run("kc-restore", "restore-1-2", "RUNNING") }, nil, "", ""},
+		"not listed itself":  {func(s *scene) { s.States.Run("kc-restore", "restore-1-1", "SUCCEEDED") }, nil, "Transient not-proven", "not among the running"},
+		"superseded":         {func(s *scene) { s.States.Start("fence-2") }, nil, "Refused superseded", "fence-2"},
+		"password wrong":     {func(s *scene) { s.Infinispan.SetCredentials(b, "another-password") }, nil, "Misconfigured bad-credentials", "site-b"},
+		"push runs":          {func(s *scene) { s.Infinispan.SetPush(a, b, "sessions", "SENDING") }, nil, "Refused being-handled", "sessions"},
+		"push the other way": {func(s *scene) { s.Infinispan.SetPush(b, a, "sessions", "SENDING") }, nil, "Refused being-handled", "site-b sends state to site-a"},
+		"old push ended":     {func(s *scene) { s.Infinispan.SetPush(a, b, "sessions", "OK") }, nil, "", ""},
+		"other caches at site-b": {func(s *scene) {
+			s.Infinispan.Inject(b, double.Fault{On: double.CacheList, Do: double.AnswerBody(200, `["sessions"]`)})
+		}, nil, "Refused backup-unknown", "[actionTokens sessions]"},
+		"a cache's name climbs": {func(s *scene) {
+			s.Infinispan.Inject(b, double.Fault{On: double.CacheList, Do: double.AnswerBody(200, `["sessions",".."]`)})
+		}, nil, "Misconfigured bad-input", `".."`},
+		"a cache not up yet": {func(s *scene) { s.Infinispan.Inject(b, double.Fault{On: double.CacheXSite, Do: double.Answer(404)}) }, nil, "Transient reporter-unreachable", "404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fenced(t)
+			if tc.prepare != nil {
+				tc.prepare(s)
+			}
+			in := s.in(contract.ActionCheck)
+			if tc.change != nil {
+				tc.change(&in)
+			}
+			_, err := s.h.Handle(t.Context(), in)
+			if typed(err) != tc.want || err != nil && !strings.Contains(err.Error(), tc.words) {
+				t.Errorf("got %q (%v), want %q with %q", typed(err), err, tc.want, tc.words)
+			}
+			if got := s.changes(); len(got) > 0 {
+				t.Errorf("a check changed %v", got)
+			}
+		})
+	}
+}
+
+// TestCheckOfTheSecond: of two restores the one that was started later gives up.
+func TestCheckOfTheSecond(t *testing.T) {
+	s := fenced(t)
+	s.States.Run("kc-restore", "restore-1-2", "RUNNING")
+	in := s.in(contract.ActionCheck)
+	in.Execution = "restore-1-2"
+	if _, err := s.h.Handle(t.Context(), in); typed(err) != "Refused being-handled" || !strings.Contains(err.Error(), "restore-1-1") {
+		t.Error(err)
+	}
+}
+
+// TestCheckNamesAll: what fails is all named, what holds is not.
+func TestCheckNamesAll(t *testing.T) {
+	s := fenced(t)
+	s.Infinispan.CutBetween(a, b)
+	s.States.Run("kc-guard", "some-event", "RUNNING")
+	in := s.in(contract.ActionCheck)
+	in.KeycloakStopped = false
+	_, err := s.h.Handle(t.Context(), in)
+	if !strings.HasPrefix(typed(err), "Refused ") {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"the sites see each other? No: not-seen", "nothing else is at work? No: being-handled", "Keycloak is stopped? No: not-confirmed"} {
+		if !strings.Contains(err.Error(), words) {
+			t.Errorf("%q is not in %q", words, err)
+		}
+	}
+	if strings.Contains(err.Error(), "site is fenced?") {
+		t.Errorf("a condition that holds is named: %v", err)
+	}
+}
+
+// TestStateless: without Infinispan there is nothing to sync.
+func TestStateless(t *testing.T) {
+	for i := range 2 {
+		s := fenced(t)
+		s.Config.Sites[i].Infinispan = nil
+		s.build()
+		for _, action := range []contract.Action{contract.ActionCheck, contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionFinish} {
+			s.want(action, "Refused nothing-to-sync")
+		}
+		s.Balancers.SetTargets(world.LB(world.SiteB), "healthy")
+		s.must(contract.ActionReady)
+	}
+}
+
+// TestPush: what was there of an earlier transfer is ended and forgotten first.
+func TestPush(t *testing.T) {
+	for _, before := range []string{"IDLE", "OK", "ERROR", "CANCELED", "SENDING"} {
+		t.Run(before, func(t *testing.T) {
+			s := fenced(t)
+			s.must(contract.ActionClear)
+			s.Infinispan.SetPush(a, b, "sessions", before)
+			if got := s.must(contract.ActionPush).Push; !got.Done {
+				t.Errorf("%+v", got)
+			}
+			var canceled, started int
+			for _, c := range s.Infinispan.Calls(a) {
+				switch c.Kind {
+				case double.CancelPush:
+					canceled++
+				case double.StartPush:
+					started++
+				}
+			}
+			if started != 1 || (canceled == 1) != (before == "SENDING") {
+				t.Errorf("%d started, %d canceled", started, canceled)
+			}
+			if s.Infinispan.Entries(b, "sessions")["new"] == "" {
+				t.Error("the survivor's data is not there")
+			}
+		})
+	}
+}
+
+// TestPushOnlyOnALink: without one it would stick, with replication online.
+func TestPushOnlyOnALink(t *testing.T) {
+	s := fenced(t)
+	s.must(contract.ActionClear)
+	s.Infinispan.CutBetween(a, b)
+	s.want(contract.ActionPush, "Refused not-seen")
+	s.wantStatus(a, b, double.Offline)
+	s.Infinispan.HealBetween(a, b)
+	// One direction only.
+	s.Infinispan.Inject(b, double.Fault{On: double.ContainerView, Do: double.AnswerBody(200, `{"local_site":"site-b","sites_view":["site-b"]}`)})
+	s.want(contract.ActionPush, "Refused not-seen")
+	s.wantStatus(a, b, double.Offline)
+}
+
+// TestPushLosesTheLink: between the look and the start, and right after it.
+func TestPushLosesTheLink(t *testing.T) {
+	for name, tc := range map[string]struct {
+		at   func(r *http.Request, started bool) bool
+		want string
+	}{
+		"before the start": {func(r *http.Request, _ bool) bool { return r.URL.RawQuery == "action=start-push-state" }, "Refused push-failed"},
+		"after the start":  {func(_ *http.Request, started bool) bool { return started }, "Refused not-seen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fenced(t)
+			s.must(contract.ActionClear)
+			started := false
+			s.before(world.SiteA, func(r *http.Request) {
+				if tc.at(r, started) {
+					s.Infinispan.CutBetween(a, b)
+				}
+				started = started || r.URL.RawQuery == "action=start-push-state"
+			})
+			s.want(contract.ActionPush, tc.want)
+			s.wantStatus(a, b, double.Online) // the fence is lost, so:
+			s.must(contract.ActionUndo)
+			s.wantStatus(a, b, double.Offline)
+			if err := s.Infinispan.Write(t.Context(), a, "k", "v"); err != nil {
+				t.Errorf("a write at the survivor: %v", err)
+			}
+		})
+	}
+}
+
+// TestProgress: what each state of a transfer means.
+func TestProgress(t *testing.T) {
+	for state, want := range map[string]string{
+		"OK": "", "SENDING": "", "IDLE": "Refused push-failed", "ERROR": "Refused push-failed", "CANCELED": "Refused push-failed", "?": "Refused push-failed",
+	} {
+		s := fenced(t)
+		s.Infinispan.SetPush(a, b, "actionTokens", "OK")
+		s.Infinispan.SetPush(a, b, "sessions", state)
+		out, err := s.do(contract.ActionProgress)
+		if typed(err) != want || err == nil && out.Push.Done != (state == "OK") {
+			t.Errorf("%s: %+v, %v; want %q", state, out.Push, err, want)
+		}
+	}
+	for name, prepare := range map[string]func(s *scene){
+		"both": func(s *scene) { s.Infinispan.CutBetween(a, b) },
+		"one way": func(s *scene) {
+			s.Infinispan.Inject(b, double.Fault{On: double.ContainerView, Do: double.AnswerBody(200, `{"local_site":"site-b","sites_view":["site-b"]}`)})
+		},
+	} {
+		s := fenced(t)
+		s.Infinispan.SetPush(a, b, "actionTokens", "SENDING")
+		s.Infinispan.SetPush(a, b, "sessions", "SENDING")
+		prepare(s)
+		if err := s.want(contract.ActionProgress, "Refused not-seen"); err == nil {
+			t.Errorf("%s: the view is lost", name)
+		}
+	}
+	s := fenced(t)
+	s.Infinispan.SetPush(a, b, "actionTokens", "SENDING")
+	s.Infinispan.SetPush(a, b, "sessions", "SENDING")
+	s.Infinispan.StopListening(b) // busy, yet seen
+	s.must(contract.ActionProgress)
+	s.States.Start("fence-2")
+	s.want(contract.ActionProgress, "Refused superseded")
+}
+
+// TestFinishRefuses: data that may differ is never called in sync.
+func TestFinishRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(s *scene)
+		want    string
+	}{
+		"taken offline meanwhile": {func(s *scene) { s.Infinispan.Switch(a, b, double.Offline) }, "Refused not-replicating"},
+		"for one cache":           {func(s *scene) { s.Infinispan.Switch(a, b, double.Mixed) }, "Refused not-replicating"},
+		"still sending":           {func(s *scene) { s.Infinispan.SetPush(a, b, "sessions", "SENDING") }, "Refused push-failed"},
+		"failed":                  {func(s *scene) { s.Infinispan.SetPush(a, b, "sessions", "ERROR") }, "Refused push-failed"},
+		"link down":               {func(s *scene) { s.Infinispan.CutBetween(a, b) }, "Refused not-seen"},
+		"bring-online fails": {func(s *scene) {
+			s.Infinispan.Inject(b, double.Fault{On: double.BringOnline, Do: double.OneCacheFails()})
+		}, "Transient not-proven"},
+		"not proven": {func(s *scene) {
+			s.Infinispan.Inject(b, double.Fault{On: double.BringOnline, Do: double.AnswerBody(200, `{"sessions":"ok","actionTokens":"ok"}`)})
+		}, "Transient not-proven"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fenced(t)
+			s.must(contract.ActionClear, contract.ActionPush, contract.ActionProgress)
+			tc.prepare(s)
+			s.want(contract.ActionFinish, tc.want)
+		})
+	}
+}
+
+// TestUndo: from every state the survivor ends alone and without a transfer.
+func TestUndo(t *testing.T) {
+	for name, prepare := range map[string]func(s *scene){
+		"nothing begun": func(*scene) {},
+		"cleared":       func(s *scene) { s.must(contract.ActionClear) },
+		"sending":       func(s *scene) { s.Infinispan.HoldPushes(); s.must(contract.ActionClear, contract.ActionPush) },
+		"pushed":        func(s *scene) { s.must(contract.ActionClear, contract.ActionPush) },
+		"finished":      func(s *scene) { s.must(contract.ActionClear, contract.ActionPush, contract.ActionFinish) },
+		"stuck, link down": func(s *scene) {
+			s.Infinispan.HoldPushes()
+			s.must(contract.ActionClear, contract.ActionPush)
+			s.Infinispan.CutBetween(a, b)
+		},
+		"site unreachable": func(s *scene) {
+			s.Infinispan.HoldPushes()
+			s.must(contract.ActionClear, contract.ActionPush)
+			s.Infinispan.CutBetween(a, b)
+			s.Infinispan.StopListening(b)
+		},
+		"offline by a newer fence": func(s *scene) {
+			s.Infinispan.HoldPushes()
+			s.must(contract.ActionClear, contract.ActionPush)
+			s.Infinispan.CutBetween(a, b)
+			s.States.Start("fence-2")
+			s.Infinispan.Switch(a, b, double.Offline)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fenced(t)
+			prepare(s)
+			back := s.Infinispan.Status(b, a)
+			for range 2 {
+				in := s.in(contract.ActionUndo)
+				in.Caches = nil
+				out, err := s.h.Handle(t.Context(), in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name != "site unreachable" && out.Links[1].Backup != back {
+					t.Errorf("links %+v, want site-b's own as it was: %s", out.Links, back)
+				}
+				if len(out.Checks) != 2 {
+					t.Errorf("it does not say what it left: %+v", out.Checks)
+				}
+			}
+			s.wantStatus(a, b, double.Offline)
+			s.wantStatus(b, a, back)
+			for _, cache := range caches {
+				if got := s.transfer(cache); got != `{"site-b":"IDLE"}` {
+					t.Errorf("the transfer of %s is %s", cache, got)
+				}
+			}
+			s.wantSurvivor()
+			if err := s.Infinispan.Write(t.Context(), a, "k", "v"); err != nil {
+				t.Errorf("a write at the survivor: %v", err)
+			}
+		})
+	}
+}
+
+// transfer is a cache's push-state-status at the survivor.
+func (s *scene) transfer(cache string) string {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "/rest/v2/caches/"+cache+"/x-site/backups?action=push-state-status", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	site := s.Infinispan.Site(a)
+	r.SetBasicAuth(site.User, site.Password)
+	resp, _ := record(s.Infinispan.Handler(a), r)
+	var body strings.Builder
+	_ = resp.Write(&body)
+	_, text, _ := strings.Cut(body.String(), "\r\n\r\n")
+	return strings.TrimSpace(text)
+}
+
+// TestUndoBesideANewerFence: it never cuts what a newer fence, or a rejoin that
+// took its turn, has to decide.
+func TestUndoBesideANewerFence(t *testing.T) {
+	for status, want := range map[string]string{"RUNNING": "Transient not-proven", "SUCCEEDED": "Refused superseded"} {
+		s := fenced(t)
+		s.Infinispan.Switch(a, b, double.Online)
+		s.States.Run("kc-fence", "fence-1", "SUCCEEDED")
+		s.States.Run("kc-fence", "fence-2", status)
+		s.want(contract.ActionUndo, want)
+		s.wantStatus(a, b, double.Online)
+	}
+}
+
+// TestFaults: each call of each step fails, and fails although it was applied.
+// The step says so, loses nothing of the survivor's, and succeeds when repeated.
+func TestFaults(t *testing.T) {
+	steps := []contract.Action{contract.ActionCheck, contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionFinish, contract.ActionUndo}
+	for i, action := range steps {
+		prepared := func(t *testing.T) *scene {
+			s := fenced(t)
+			if action == contract.ActionUndo {
+				s.Infinispan.HoldPushes()
+				i = 3
+			}
+			s.must(steps[:i]...)
+			s.Infinispan.ForgetCalls()
+			return s
+		}
+		clean := prepared(t)
+		clean.must(action)
+		for _, site := range []string{a, b} {
+			kinds := map[double.Kind]bool{}
+			for _, c := range clean.Infinispan.Calls(site) {
+				kinds[c.Kind] = true
+			}
+			for kind := range kinds {
+				for how, effect := range map[string]double.Effect{"failed": double.Answer(500), "failed but applied": double.FailedButApplied()} {
+					t.Run(fmt.Sprintf("%s/%s at %s/%s", action, kind, site, how), func(t *testing.T) {
+						s := prepared(t)
+						s.Infinispan.Inject(site, double.Fault{On: kind, Do: effect})
+						_, err := s.do(action)
+						tolerated := action == contract.ActionUndo && (site == b || kind == double.ContainerView || kind == double.CancelPush) ||
+							action == contract.ActionProgress && site == b
+						if !strings.HasPrefix(typed(err), "Transient ") && !(tolerated && err == nil) {
+							t.Errorf("got %v, want Transient", err)
+						}
+						s.wantSurvivor()
+						s.Infinispan.ClearFaults(site)
+						s.must(action)
+						s.wantSurvivor()
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestBadInput: each field, and nothing is asked.
+func TestBadInput(t *testing.T) {
+	s := fenced(t)
+	for field, change := range map[string]func(in *contract.ResyncInput){
+		"action":    func(in *contract.ResyncInput) { in.Action = "fly" },
+		"phase":     func(in *contract.ResyncInput) { in.Phase = "" },
+		"since":     func(in *contract.ResyncInput) { in.Since = "fence-0" },
+		"execution": func(in *contract.ResyncInput) { in.Execution = "fence-1" },
+		"operation": func(in *contract.ResyncInput) { in.Operation = "" },
+		"site":      func(in *contract.ResyncInput) { in.Site = "site-c" },
+		"caches[1]": func(in *contract.ResyncInput) { in.Caches = []string{"sessions", "../x"} },
+		"caches":    func(in *contract.ResyncInput) { in.Caches = nil },
+	} {
+		in := s.in(contract.ActionPush)
+		change(&in)
+		if _, err := s.h.Handle(t.Context(), in); typed(err) != "Misconfigured bad-input" || !strings.Contains(err.Error(), field+": ") {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
+	if got := s.changes(); len(got) > 0 {
+		t.Error(cmp.Diff(nil, got))
+	}
+}
