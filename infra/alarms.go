@@ -49,6 +49,7 @@ func newAlarms(scope constructs.Construct, props alarmsProps) {
 	}
 	for _, d := range props.Deployments {
 		all = append(all, machineAlarms(d)...)
+		all = append(all, restoreAlarms(d)...)
 		all = append(all, triggerAlarms(props.Bus, d)...)
 	}
 	action := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)

@@ -34,6 +34,9 @@ func wantAlarms() map[string]string {
 			want["sitefence-"+d+"-"+name+"-timed-out"] = "AWS/States ExecutionsTimedOut" + of + name + "-stopped"
 			want["sitefence-"+d+"-"+name+"-aborted"] = "AWS/States ExecutionsAborted" + of + name + "-stopped"
 		}
+		restore := " StateMachineArn=${" + d + "/Restore/Machine} 1/1 → restore-failed"
+		want["sitefence-"+d+"-restore-failed"] = "AWS/States ExecutionsFailed" + restore
+		want["sitefence-"+d+"-restore-timed-out"] = "AWS/States ExecutionsTimedOut" + restore
 		want["sitefence-"+d+"-dead-letters"] = "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${" + d +
 			"/DeadLetters.QueueName} 1/1 → event-not-delivered, says when it is over"
 		want["sitefence-"+d+"-event-failed"] = "AWS/Events FailedInvocations" + rule(d+"-site-offline") + "event-not-delivered"

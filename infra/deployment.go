@@ -30,6 +30,7 @@ type deployment struct {
 	Name        string
 	Guard       awsstepfunctions.StateMachine
 	Fence       awsstepfunctions.StateMachine
+	Restore     awsstepfunctions.StateMachine
 	RuleName    string
 	Pause       string // the pause parameter's name
 	DeadLetters awssqs.Queue
@@ -86,7 +87,11 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 		},
 		Tuning: props.Tuning,
 	})
-	d := deployment{Name: name, Guard: guard, Fence: fence, Pause: pause}
+	restore, err := newRestore(scope, props, guard)
+	if err != nil {
+		return deployment{}, err
+	}
+	d := deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil
 }

@@ -25,9 +25,10 @@ const (
 	traceMachine = "Trace: xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets on *"
 	deliverLog   = "DeliverLog: logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery " +
 		"logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups on *"
-	readTags  = "ReadLoadBalancerTags: elasticloadbalancing:DescribeTags on *"
-	resolve   = "ResolveEndpoints: elasticloadbalancing:DescribeLoadBalancers ec2:DescribeAddresses ec2:DescribeInstances " + "ec2:DescribeInternetGateways ec2:DescribeSubnets ec2:DescribeRegions on *"
-	putEvents = "PutEvents: events:PutEvents on ${Bus.Arn}"
+	readTargets = "ReadTargets: elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth on *"
+	readTags    = "ReadLoadBalancerTags: elasticloadbalancing:DescribeTags on *"
+	resolve     = "ResolveEndpoints: elasticloadbalancing:DescribeLoadBalancers ec2:DescribeAddresses ec2:DescribeInstances " + "ec2:DescribeInternetGateways ec2:DescribeSubnets ec2:DescribeRegions on *"
+	putEvents   = "PutEvents: events:PutEvents on ${Bus.Arn}"
 )
 
 // wildcards are the only statements that may have a bare "*", and why.
@@ -36,6 +37,7 @@ var wildcards = map[string]string{
 	traceMachine: "the same, and none for sampling",
 	deliverLog:   "log deliveries have no resource types; Step Functions' guide asks for *",
 	readTags:     "Elastic Load Balancing's Describe actions have no resource types",
+	readTargets:  "the same",
 	resolve:      "neither have these; Global Accelerator calls them with the caller's permissions",
 }
 
@@ -79,6 +81,11 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 			"globalaccelerator:RemoveEndpoints globalaccelerator:AddEndpoints on " + arn + "/listener/*/endpoint-group/*",
 		resolve, newestOnly}, secrets...)...)
 
+	restore := "sitefence-" + d + "-restore-${suffix}"
+	machine := func(name string) string { return here("states") + "stateMachine:" + name }
+	function("Resync", append(slices.Clone(secrets),
+		"SeeWhatRuns: states:ListExecutions on "+machine(guard)+" "+machine(fence)+" "+machine(restore), readTargets)...)
+
 	functionARN := func(id string) string { return "${" + d + "/" + id + "/Function.Arn}" }
 	want[d+"/Guard/Role"] = []string{
 		"trusts states.amazonaws.com" + sourceIs(here("states")+"stateMachine:"+guard),
@@ -91,6 +98,12 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		"trusts states.amazonaws.com" + sourceIs(here("states")+"stateMachine:"+fence),
 		"InvokeFunctions: lambda:InvokeFunction on " + functionARN("CheckHealth") + " " + functionARN("UpdateAccelerator") + " " + functionARN("TakeOffline"),
 		putEvents, deliverLog, traceMachine,
+	}
+	want[d+"/Restore/Role"] = []string{
+		"trusts states.amazonaws.com" + sourceIs(machine(restore)),
+		"InvokeResync: lambda:InvokeFunction on " + functionARN("Resync"),
+		"AskForTheTurn: states:StartExecution on ${" + d + "/Guard/Machine}",
+		deliverLog, traceMachine,
 	}
 	want[d+"/TriggerRole"] = []string{
 		"trusts events.amazonaws.com" + sourceIs(here("events")+"rule/${Bus}/"+d+"-site-offline"),

@@ -88,6 +88,9 @@ func TestMachinesAreTheFiles(t *testing.T) {
 				"CheckHealthFunctionArn": arn("CheckHealth"), "UpdateAcceleratorFunctionArn": arn("UpdateAccelerator"),
 				"TakeOfflineFunctionArn": arn("TakeOffline"), "BusName": "${Bus}",
 			}},
+			"Restore": {statemachine.Restore, map[string]string{
+				"ResyncFunctionArn": arn("Resync"), "GuardMachineArn": "${" + d + "/Guard/Machine}",
+			}},
 		} {
 			p := s.one(t, "AWS::StepFunctions::StateMachine", d+"/"+machine+"/Machine").Properties
 			if p["DefinitionString"] != want.definition {
@@ -141,6 +144,10 @@ func TestFunctions(t *testing.T) {
 	fence := func(d string) map[string]string {
 		return map[string]string{"SITEFENCE_FENCE_MACHINE_ARN": here("states") + "stateMachine:sitefence-" + d + "-fence-${suffix}"}
 	}
+	resync := func(d string) map[string]string {
+		arn := func(machine string) string { return here("states") + "stateMachine:sitefence-" + d + "-" + machine + "-${suffix}" }
+		return map[string]string{"SITEFENCE_FENCE_MACHINE_ARN": arn("fence"), "SITEFENCE_GUARD_MACHINE_ARN": arn("guard"), "SITEFENCE_RESTORE_MACHINE_ARN": arn("restore")}
+	}
 	got := func(s *synthesis) map[string]function {
 		all := map[string]function{}
 		for path, f := range s.of("AWS::Lambda::Function") {
@@ -171,6 +178,7 @@ func TestFunctions(t *testing.T) {
 		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", map[string]string{
 			"SITEFENCE_PAUSE_PARAMETER": "/sitefence/sitefence/" + d + "/pause-${suffix}"}}
 		want[d+"/UpdateAccelerator/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", fence(d)}
+		want[d+"/Resync/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", resync(d)}
 		want[d+"/TakeOffline/Function"] = function{30.0, 512.0, nil, "arm64", "Active", fence(d)}
 	}
 	if diff := cmp.Diff(want, got(synth(t, "full", full))); diff != "" {

@@ -29,6 +29,9 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 	stack := awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
 		Description: jsii.String("Sitefence: fences the site that a site and its peer cannot agree about"),
 		Synthesizer: props.Synthesizer,
+		// Eight deployments with three machines each take 1.3 MB with it, of the
+		// 1 MiB that CloudFormation reads, and 0.8 without.
+		SuppressTemplateIndentation: jsii.Bool(true),
 	})
 	bus := newBus(stack)
 	door, err := newIngest(stack, ingestProps{Config: c, Assets: props.Assets, Bus: bus})
@@ -61,6 +64,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	GuardMachineArn<Name>    per deployment; eu-prod is EuProd
 //	FenceMachineArn<Name>
 //	PauseParameter<Name>
+//	RestoreMachineArn<Name>
 func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, deployments []deployment) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
@@ -75,6 +79,7 @@ func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, de
 		output("GuardMachineArn"+outputName(d.Name), *d.Guard.StateMachineArn(), "The guard of "+d.Name+": replay an execution here")
 		output("FenceMachineArn"+outputName(d.Name), *d.Fence.StateMachineArn(), "The fence of "+d.Name+": redrive an execution here")
 		output("PauseParameter"+outputName(d.Name), d.Pause, "The pause of "+d.Name+": an SSM parameter")
+		output("RestoreMachineArn"+outputName(d.Name), *d.Restore.StateMachineArn(), "The restore of "+d.Name+": brings a fenced site back")
 	}
 }
 

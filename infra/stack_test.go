@@ -133,10 +133,10 @@ func TestLogs(t *testing.T) {
 	slices.Sort(got)
 	want := []string{"/aws/lambda/sitefence-ingest-${suffix}"}
 	for _, d := range []string{"eu-prod", "shop"} {
-		for _, f := range []string{"checkhealth", "takeoffline", "updateaccelerator"} {
+		for _, f := range []string{"checkhealth", "resync", "takeoffline", "updateaccelerator"} {
 			want = append(want, "/aws/lambda/sitefence-"+d+"-"+f+"-${suffix}")
 		}
-		for _, m := range []string{"guard", "fence"} {
+		for _, m := range []string{"guard", "fence", "restore"} {
 			want = append(want, "/aws/vendedlogs/states/sitefence-"+d+"-"+m+"-${suffix}")
 		}
 	}
@@ -185,6 +185,9 @@ func TestOutputs(t *testing.T) {
 		"FenceMachineArnShop":   "${shop/Fence/Machine}",
 		"PauseParameterEuProd":  "/sitefence/sitefence/eu-prod/pause-${suffix}",
 		"PauseParameterShop":    "/sitefence/sitefence/shop/pause-${suffix}",
+
+		"RestoreMachineArnEuProd": "${eu-prod/Restore/Machine}",
+		"RestoreMachineArnShop":   "${shop/Restore/Machine}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)

@@ -54,7 +54,8 @@ var named = regexp.MustCompile(`\$\{\w+\}`)
 func TestMachinesMayDoWhatTheirTasksDo(t *testing.T) {
 	s := synth(t, "full", full)
 	for _, d := range []string{"eu-prod", "shop"} {
-		for machine, definition := range map[string]string{"Guard": statemachine.Guard, "Fence": statemachine.Fence} {
+		for machine, definition := range map[string]string{
+			"Guard": statemachine.Guard, "Fence": statemachine.Fence, "Restore": statemachine.Restore} {
 			path := d + "/" + machine
 			substitutions := map[string]string{}
 			p := s.one(t, "AWS::StepFunctions::StateMachine", path+"/Machine").Properties

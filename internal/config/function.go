@@ -19,15 +19,12 @@ const FunctionFile = "config.json"
 //
 //nolint:gosec // names, not credentials
 const (
-	EnvBus            = "SITEFENCE_BUS"               // event bus name: ingest
-	EnvWebhookSecret  = "SITEFENCE_WEBHOOK_SECRET"    // secret ARN or name: ingest
-	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN" // updateaccelerator, takeoffline
-	EnvPauseParameter = "SITEFENCE_PAUSE_PARAMETER"   // SSM parameter's name: checkhealth
 	EnvBus            = "SITEFENCE_BUS"                 // event bus name: ingest
 	EnvWebhookSecret  = "SITEFENCE_WEBHOOK_SECRET"      // secret ARN or name: ingest
 	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN"   // updateaccelerator, takeoffline, resync
 	EnvGuardMachine   = "SITEFENCE_GUARD_MACHINE_ARN"   // resync
 	EnvRestoreMachine = "SITEFENCE_RESTORE_MACHINE_ARN" // resync
+	EnvPauseParameter = "SITEFENCE_PAUSE_PARAMETER"     // SSM parameter's name: checkhealth
 )
 
 // IngestFile is what ingest needs of the configuration.

@@ -65,6 +65,7 @@ func (s *scene) reset() {
 		return
 	}
 	s.must(s.world.HealLink(s.ctx))
+	s.world.ReleasePushes()
 	for _, site := range s.world.Sites() {
 		s.world.ClearFaults(site.Name)
 		s.must(s.world.Listen(s.ctx, site.Name))

@@ -100,6 +100,22 @@ func Delay(d time.Duration) Effect {
 	}}
 }
 
+// CutBefore cuts the links of all sites, then serves the call.
+func CutBefore() Effect {
+	return Effect{func(d *Double, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		d.setAllLinks(true)
+		serve(w, r)
+	}}
+}
+
+// CutAfter serves the call, then cuts the links of all sites.
+func CutAfter() Effect {
+	return Effect{func(d *Double, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		serve(w, r)
+		d.setAllLinks(true)
+	}}
+}
+
 // Drop ends the connection; the call has no effect.
 func Drop() Effect { return effect(drop) }
 

@@ -61,6 +61,9 @@ func (s *Stack) deploy(ctx context.Context, config string, enforceIAM bool) erro
 		if d.Guard, d.Fence = s.output("GuardMachineArn", d.Name), s.output("FenceMachineArn", d.Name); d.Guard == "" || d.Fence == "" {
 			return fmt.Errorf("the stack has no machine of %s among its outputs %v", d.Name, s.Outputs)
 		}
+		if d.Restore = s.output("RestoreMachineArn", d.Name); d.Restore == "" {
+			return fmt.Errorf("the stack has no restore machine of %s among its outputs %v", d.Name, s.Outputs)
+		}
 	}
 	return nil
 }

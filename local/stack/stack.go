@@ -69,7 +69,7 @@ type Stack struct {
 	progress    func(string)
 }
 
-// Deployment is one accelerator with its sites, and its two machines.
+// Deployment is one accelerator with its sites, and its three machines.
 type Deployment struct {
 	Name        string
 	World       infinispan.World // nil for stateless sites
@@ -78,6 +78,7 @@ type Deployment struct {
 	Balancers   map[string]string // a load balancer's ARN by site
 	Guard       string            // machine ARN
 	Fence       string            // machine ARN
+	Restore     string            // machine ARN
 
 	stack *Stack
 }

@@ -37,6 +37,9 @@ func (s *Stack) build(ctx context.Context, spec Spec) error {
 		if err != nil {
 			return err
 		}
+		if err := s.newTarget(ctx, spec.Name+"-"+site, arn); err != nil {
+			return err
+		}
 		d.Balancers[site] = arn
 		endpoints = append(endpoints, ga.NewEndpoint(arn))
 	}
@@ -68,6 +71,26 @@ func (s *Stack) NewBalancer(ctx context.Context, region, name string, tags map[s
 		return "", fmt.Errorf("creating load balancer %s: %w", name, err)
 	}
 	return aws.ToString(out.LoadBalancers[0].LoadBalancerArn), nil
+}
+
+// newTarget puts one target behind a load balancer; the emulator calls every
+// target healthy.
+func (s *Stack) newTarget(ctx context.Context, name, balancer string) error {
+	api := s.balancers(Region)
+	made, err := api.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: &name, Protocol: elbtypes.ProtocolEnumTcp,
+		Port: aws.Int32(443), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String("vpc-1")})
+	if err != nil {
+		return fmt.Errorf("creating target group %s: %w", name, err)
+	}
+	group := made.TargetGroups[0].TargetGroupArn
+	if _, err := api.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancer, Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(443),
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group}}}); err != nil {
+		return fmt.Errorf("creating a listener of %s: %w", name, err)
+	}
+	if _, err := api.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: group, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.0.1")}}}); err != nil {
+		return fmt.Errorf("registering the target of %s: %w", name, err)
+	}
+	return nil
 }
 
 // DeleteBalancer deletes a load balancer behind the accelerator's back.

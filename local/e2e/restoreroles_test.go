@@ -1,0 +1,35 @@
+package e2e_test
+
+import (
+	"strings"
+
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// resync is the input of a step of a restore.
+func (s *scene) resync(action contract.Action, p permission) contract.ResyncInput {
+	reporter, site := sitesOf(s, p)
+	in := contract.ResyncInput{Execution: "restore-1-1", Action: action,
+		RestoreInput: contract.RestoreInput{Event: s.event(reporter, site), Phase: contract.PhaseSync, Since: "fence-999999999"}}
+	in.Operation, in.Order = contract.OperationRejoin, &contract.Order{By: "a test"}
+	in.Endpoints = []contract.Endpoint{{Endpoint: s.d.Balancers[site]}}
+	return in
+}
+
+func ready(s *scene, name string, p permission) string {
+	return s.invoke(name, s.resync(contract.ActionReady, p))
+}
+
+func undo(s *scene, name string, p permission) string {
+	return s.invoke(name, s.resync(contract.ActionUndo, p))
+}
+
+// seeWhatRuns lets the function look at all three machines; that the restore may
+// not begin for other reasons is none of this test's business.
+func seeWhatRuns(s *scene, name string, p permission) string {
+	failure := s.failure(name, s.resync(contract.ActionCheck, p))
+	if strings.HasPrefix(failure, "Misconfigured: ") {
+		return failure
+	}
+	return ""
+}
