@@ -134,6 +134,7 @@ type synthesis struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
 	JSON      []byte // indented, keys sorted
+	Written   int    // bytes of the template as it is deployed
 	Warnings  []string
 	paths     map[string]string // logical id → path in the construct tree
 }
@@ -152,10 +153,10 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 	if s, ok := cached[name]; ok {
 		return s
 	}
-	staging := t.TempDir()
+	staging, out := t.TempDir(), t.TempDir()
 	app := awscdk.NewApp(&awscdk.AppProps{
 		AnalyticsReporting: jsii.Bool(false),
-		Outdir:             jsii.String(t.TempDir()),
+		Outdir:             jsii.String(out),
 		Context:            &map[string]any{"aws:cdk:enable-path-metadata": true},
 	})
 	stack, err := infra.NewStack(app, "sitefence", infra.StackProps{
@@ -171,6 +172,11 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 	if err := json.Unmarshal(s.JSON, s); err != nil {
 		t.Fatal(err)
 	}
+	written, err := os.ReadFile(filepath.Join(out, "sitefence.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Written = len(written)
 	for id, r := range s.Resources {
 		path, _ := r.Metadata["aws:cdk:path"].(string)
 		s.paths[id] = strings.TrimSuffix(strings.TrimPrefix(path, "sitefence/"), "/Resource")

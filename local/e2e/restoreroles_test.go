@@ -16,6 +16,18 @@ func (s *scene) resync(action contract.Action, p permission) contract.ResyncInpu
 	return in
 }
 
+// inSync is where a rejoin begins: the link is up, all replicate to each other.
+func inSync(s *scene, _ permission) {
+	s.must(s.world.HealLink(s.ctx))
+	for _, site := range s.d.Sites {
+		for _, other := range s.d.Sites {
+			if other != site {
+				s.must(s.world.BringOnline(s.ctx, site, other))
+			}
+		}
+	}
+}
+
 func ready(s *scene, name string, p permission) string {
 	return s.invoke(name, s.resync(contract.ActionReady, p))
 }

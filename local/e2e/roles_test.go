@@ -47,10 +47,10 @@ func steps() map[string]step {
 		"takeoffline NewestOnly states:ListExecutions":       take,
 		"updateaccelerator NewestOnly states:ListExecutions": write,
 
-		"resync ReadSecret secretsmanager:GetSecretValue":              {prepare: linkUp, run: ready, provoke: rotateAtSite},
-		"resync SeeWhatRuns states:ListExecutions":                     {prepare: linkUp, run: seeWhatRuns},
-		"resync ReadTargets elasticloadbalancing:DescribeTargetGroups": {prepare: linkUp, run: ready},
-		"resync ReadTargets elasticloadbalancing:DescribeTargetHealth": {prepare: linkUp, run: ready},
+		"resync ReadSecret secretsmanager:GetSecretValue":              {prepare: inSync, run: ready, provoke: rotateAtSite},
+		"resync SeeWhatRuns states:ListExecutions":                     {prepare: inSync, run: seeWhatRuns},
+		"resync ReadTargets elasticloadbalancing:DescribeTargetGroups": {prepare: inSync, run: ready},
+		"resync ReadTargets elasticloadbalancing:DescribeTargetHealth": {prepare: inSync, run: ready},
 
 		"updateaccelerator WriteEndpointGroups globalaccelerator:UpdateEndpointGroup": write,
 		"updateaccelerator WriteEndpointGroups globalaccelerator:RemoveEndpoints":     {prepare: oneGone, run: updateAccelerator},
