@@ -192,7 +192,7 @@ func TestStillWritten(t *testing.T) {
 			s.Infinispan.Put(b, "sessions", "k", "by Keycloak")
 		}
 	})
-	if err := s.want(contract.ActionClear, "Transient not-proven"); !strings.Contains(fmt.Sprint(err), "is Keycloak at site-b really stopped?") {
+	if err := s.want(contract.ActionClear, "Transient not-proven"); !strings.Contains(err, "is Keycloak at site-b really stopped?") {
 		t.Error(err)
 	}
 }

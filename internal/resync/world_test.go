@@ -2,6 +2,7 @@ package resync_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -83,14 +84,15 @@ func (s *scene) must(actions ...contract.Action) (out contract.Resync) {
 	return out
 }
 
-// want asserts how a step ends: "" is well, else the error's type and reason.
-func (s *scene) want(action contract.Action, want string) error {
+// want asserts how a step ends: "" is well, else the error's type and reason. It
+// returns the error's text.
+func (s *scene) want(action contract.Action, want string) string {
 	s.t.Helper()
 	_, err := s.do(action)
 	if got := typed(err); got != want {
 		s.t.Errorf("%s: got %q (%v), want %q", action, got, err, want)
 	}
-	return err
+	return fmt.Sprint(err)
 }
 
 func typed(err error) string {
