@@ -5,9 +5,11 @@
 package awsfake
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -132,8 +134,27 @@ func Serve(t testing.TB, service http.Handler) aws.Config {
 		Region:       "eu-west-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "example", ""),
 		BaseEndpoint: aws.String("http://aws.test"),
-		HTTPClient:   &http.Client{Transport: transport},
+		HTTPClient:   &http.Client{Transport: detached{transport}},
 	}
+}
+
+// detached gives the transport a body of its own. On a pipe an answer can arrive
+// before the transport has noted that the request is written; the SDK then closes
+// its body, which the transport takes for a failed request: it closes the
+// connection in the middle of a longer answer.
+type detached struct{ http.RoundTripper }
+
+func (d detached) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return d.RoundTripper.RoundTrip(r)
 }
 
 // memory is a listener whose connections are pipes.
