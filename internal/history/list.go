@@ -28,6 +28,8 @@ type Query struct {
 	Limit int       // rows, at least 1
 	Since time.Time // of an execution's beginning; zero: whatever there is
 	Now   time.Time // what runs has taken until then
+	// Running is for what has not ended only.
+	Running bool
 }
 
 // atOnce bounds the reads side by side: Step Functions refills 15 descriptions
@@ -117,6 +119,9 @@ func list(ctx context.Context, client Client, machine string, q Query) ([]*Execu
 	var all []*Execution
 	limit := max(q.Limit, 1)
 	in := &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: int32(min(limit, 1000))} //nolint:gosec // at most 1000
+	if q.Running {
+		in.StatusFilter = types.ExecutionStatusRunning
+	}
 	for {
 		page, err := client.ListExecutions(ctx, in)
 		if err != nil {
