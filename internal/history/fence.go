@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,3 +66,35 @@ func (r Row) Name() string {
 
 // NameOf is an execution's name by its ARN.
 func NameOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
+
+// RejoinAfter is the execution that put the site of a fence back: the first rejoin
+// of it with a higher generation, nil if there is none among the newest 50.
+func RejoinAfter(ctx context.Context, client Client, fence Execution) (*Execution, error) {
+	own, ok := contract.ParseGeneration(fence.Name)
+	if !ok {
+		return nil, nil
+	}
+	page, err := client.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: &fence.Machine, MaxResults: lookedAt})
+	if err != nil {
+		return nil, fmt.Errorf("listing the executions of %s: %w", fence.Machine, err)
+	}
+	for _, item := range slices.Backward(page.Executions) {
+		n, ok := contract.ParseGeneration(aws.ToString(item.Name))
+		if !ok || n <= own {
+			continue
+		}
+		e, err := Describe(ctx, client, aws.ToString(item.ExecutionArn))
+		if err != nil {
+			return nil, err
+		}
+		in := e.In()
+		switch {
+		case in.Site != fence.In().Site:
+		case in.Operation == contract.OperationRejoin && e.Kind() == Rejoined:
+			return &e, nil
+		case e.Kind() == Fenced:
+			return nil, nil // it was fenced again: what comes later belongs to that
+		}
+	}
+	return nil, nil
+}

@@ -262,7 +262,7 @@ func (r *Row) finish(ctx context.Context, client Client, now time.Time, kind Kin
 			end = e.Stopped
 		}
 	}
-	if kind == Running && isWait(r.State) {
+	if kind == Running && IsWait(r.State) {
 		r.Kind = Waiting
 	}
 	r.Seconds = max(0, rounded(end.Sub(r.When).Seconds()))
@@ -284,7 +284,7 @@ func (r *Row) take(e Execution, steps []Step) {
 	}
 }
 
-// isWait: the machines' Wait states are named so.
-func isWait(state string) bool {
+// IsWait reports whether a state is one of the machines' Wait states, by its name.
+func IsWait(state string) bool {
 	return strings.HasPrefix(state, "Wait") || state == "YieldToPreferred" || state == "Settle"
 }
