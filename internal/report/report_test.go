@@ -213,7 +213,7 @@ func harmless(t *testing.T, html string) {
 	}
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {
