@@ -1,6 +1,10 @@
 package contract
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // InspectInput asks the Inspect function for all there is to see of its
 // deployment.
@@ -19,6 +23,8 @@ type Inspection struct {
 	Accelerator AcceleratorState `json:"accelerator"`
 	Sites       []SiteState      `json:"sites"` // in the configuration's order
 	Pause       *Pause           `json:"pause,omitempty"`
+	// WebhookUser is who may post alerts, as deployed; no secret.
+	WebhookUser string `json:"webhookUser,omitempty"`
 	// PauseProblem says that the pause parameter is broken: nothing is paused.
 	PauseProblem string `json:"pauseProblem,omitempty"`
 }
@@ -37,7 +43,10 @@ type AcceleratorState struct {
 	Status   string   `json:"status"`   // DEPLOYED or IN_PROGRESS
 	Enabled  bool     `json:"enabled"`
 	// Listeners is their number.
-	Listeners    int      `json:"listeners"`
+	Listeners int `json:"listeners"`
+	// Configured are the names that the deployed configuration expects: what an
+	// alert's label may say.
+	Configured   []string `json:"configured"`
 	Unattributed []string `json:"unattributed,omitempty"` // load balancers of no configured site
 	Problem      *Problem `json:"problem,omitempty"`
 }
@@ -63,11 +72,45 @@ type Targets struct {
 
 // ClusterState is one site's Infinispan.
 type ClusterState struct {
+	// Problem is why its sites view could not be read: reached, trusted, let in,
+	// and the site that it is configured as.
 	Problem  *Problem `json:"problem,omitempty"`
 	Verified bool     `json:"verified"` // its certificate is verified
 	Sees     []Site   `json:"sees"`     // itself included
-	// Backups are the sites that it replicates to: online, offline, mixed.
+	// Backups are the sites that it replicates to: online, offline, mixed. Of a
+	// configured site that it does not replicate to there is nothing.
 	Backups map[Site]string `json:"backups"`
+	// BackupsProblem is why they are unknown. What needs no ADMIN may be readable
+	// nevertheless.
+	BackupsProblem *Problem `json:"backupsProblem,omitempty"`
 	// Caches are those that have a backup, each with the status by site.
 	Caches map[string]map[Site]string `json:"caches"`
+	// CachesProblem is why they are unknown.
+	CachesProblem *Problem `json:"cachesProblem,omitempty"`
+}
+
+// Validate names every field that is not as it must be.
+func (in InspectInput) Validate() error {
+	var problems []error
+	if in.Version != Version {
+		problems = append(problems, fmt.Errorf("version: got %.60q, want %q", in.Version, Version))
+	}
+	if !NamePattern.MatchString(in.Deployment) {
+		problems = append(problems, fmt.Errorf("deployment: got %.60q, want a deployment's name", in.Deployment))
+	}
+	return errors.Join(problems...)
+}
+
+// ProblemOf is a Problem in place of an error, nil for nil. An error of none of
+// the contract's types is Transient, as at a handler's edge.
+func ProblemOf(err error) *Problem {
+	switch e := Edge(err).(type) {
+	case *Misconfigured:
+		return &Problem{"Misconfigured", e.Reason, e.Text}
+	case *Refused:
+		return &Problem{"Refused", e.Reason, e.Text}
+	case *Transient:
+		return &Problem{"Transient", e.Reason, e.Text}
+	}
+	return nil
 }
