@@ -14,7 +14,7 @@ func headline(s Status, flags string) (Level, string) {
 	if s.Accelerator == nil {
 		return Bad, "Who serves cannot be read" + because(s.Problems) + fmt.Sprintf(". Find out why with `sitefence doctor%s`.", flags)
 	}
-	if p := s.Accelerator.Problem; p != nil {
+	if p := s.Accelerator.Problem; p != nil && !placed(*s.Accelerator) {
 		return Bad, fmt.Sprintf("Who serves cannot be read: %s Find out why with `sitefence doctor%s`.", sentence(p.Text), flags)
 	}
 	p := parts(s)
@@ -46,7 +46,7 @@ func parts(s Status) (p picture) {
 }
 
 func dark(p picture, s Status, _ string) (Level, string) {
-	if !s.Accelerator.Enabled {
+	if s.Accelerator.Problem == nil && !s.Accelerator.Enabled {
 		return Bad, "DARK: the accelerator is disabled. Enable it in the Global Accelerator console."
 	}
 	if len(p.serving) > 0 {
@@ -82,22 +82,22 @@ func absent(p picture, s Status, flags string) (Level, string) {
 	for _, gone := range p.out {
 		var towards, links []string // who replicates there, and cannot see it
 		both := true                // everyone who serves is in sync with it, as far as is read
-		known := false
+		asked, known := false, false
 		for _, site := range p.serving {
 			to, ok := find(site, gone.Name)
 			if !ok {
-				both = both && len(site.Replication) == 0 && site.Problem == ""
-				continue
+				continue // a site without Infinispan
 			}
-			known = true
-			if to.Backup == "online" || to.Backup == "mixed" {
+			known = known || to.Backup != UnknownBackup
+			asked = true
+			if to.Backup == Online || to.Backup == Mixed {
 				towards = append(towards, fmt.Sprintf("%s still replicates to it (%s)", site.Name, to.Backup))
-				if !to.Sees {
+				if to.Sees == NotSeen {
 					links = append(links, string(site.Name))
 				}
 			}
 			back, read := find(gone, site.Name)
-			both = both && to.Backup == "online" && to.Sees && read && back.Backup == "online" && back.Sees
+			both = both && to.Backup == Online && to.Sees == Seen && read && back.Backup == Online && back.Sees == Seen
 		}
 		switch {
 		case known && both:
@@ -106,7 +106,7 @@ func absent(p picture, s Status, flags string) (Level, string) {
 			return Bad, fmt.Sprintf("HALF FENCED: %s is out of the accelerator, but %s and does not see it, so writes fail. %s", gone.Name, strings.Join(towards, ", "), finish(s, flags))
 		case len(towards) > 0:
 			return Bad, fmt.Sprintf("HALF FENCED: %s is out of the accelerator, but %s. %s", gone.Name, strings.Join(towards, ", "), finish(s, flags))
-		case !known && unreadable(p.serving):
+		case asked && !known:
 			return Bad, fmt.Sprintf("%s is out of the accelerator, and whether %s still replicates to it cannot be read.", gone.Name, names(p.serving))
 		}
 		alone := "alone"
@@ -132,7 +132,7 @@ func split(p picture, _ Status, flags string) (Level, string) {
 	for _, site := range p.serving {
 		for _, other := range p.serving {
 			to, ok := find(site, other.Name)
-			if ok && !to.Sees {
+			if ok && to.Sees == NotSeen {
 				return Bad, fmt.Sprintf("SPLIT: %s does not see %s, and both serve: writes fail until one is fenced. If no alert does it within a minute or two: `sitefence fence --site %s%s`.",
 					site.Name, other.Name, other.Name, flags)
 			}
@@ -145,9 +145,9 @@ func split(p picture, _ Status, flags string) (Level, string) {
 func half(p picture, s Status, flags string) (Level, string) {
 	for _, site := range p.serving {
 		for _, other := range p.serving {
-			if to, ok := find(site, other.Name); ok && to.Backup != "online" {
+			if to, ok := find(site, other.Name); ok && to.Backup != Online && to.Backup != UnknownBackup {
 				return Bad, fmt.Sprintf("HALF FENCED: %s serves, but replication from %s to it is %s, so it misses data. Fence it with `sitefence fence --site %s%s`, then restore it.",
-					other.Name, site.Name, orNone(to.Backup), other.Name, flags)
+					other.Name, site.Name, to.Backup, other.Name, flags)
 			}
 		}
 		if site.Accelerator == Partly {
@@ -182,6 +182,9 @@ func unread(_ picture, s Status, flags string) (Level, string) {
 		if site.Problem != "" {
 			return Warning, fmt.Sprintf("%s serve, but not all of %s can be read: %s Find out why with `sitefence doctor%s`.", everyone(len(s.Sites)), site.Name, sentence(site.Problem), flags)
 		}
+	}
+	if p := s.Accelerator.Problem; p != nil {
+		return Warning, fmt.Sprintf("%s serve, but not all of the accelerator can be read: %s Find out why with `sitefence doctor%s`.", everyone(len(s.Sites)), sentence(p.Text), flags)
 	}
 	if len(s.Problems) > 0 {
 		return Warning, fmt.Sprintf("%s serve, but not everything can be read%s.", everyone(len(s.Sites)), because(s.Problems))

@@ -75,15 +75,15 @@ func replicationCell(site Site) screen.Cell {
 	var parts []string
 	worst := screen.Good
 	for _, r := range site.Replication {
-		seen := "seen"
-		if !r.Sees {
-			seen = "NOT SEEN"
+		if r.Backup == UnknownBackup && r.Sees == UnknownSight {
+			continue // the problem below says all there is to say
 		}
-		parts = append(parts, fmt.Sprintf("to %s %s, %s", r.To, orNone(r.Backup), seen))
-		if r.Backup != "online" {
+		sees := map[Sight]string{Seen: "seen", NotSeen: "NOT SEEN", UnknownSight: "not known whether seen"}[r.Sees]
+		parts = append(parts, fmt.Sprintf("to %s %s, %s", r.To, r.Backup, sees))
+		if r.Backup != Online || r.Sees == UnknownSight {
 			worst = max(worst, screen.Warning)
 		}
-		if !r.Sees {
+		if r.Sees == NotSeen {
 			worst = screen.Bad
 		}
 	}
@@ -118,6 +118,9 @@ func (s Status) factRows() (rows [][]screen.Cell) {
 		for _, arn := range a.Unattributed {
 			add("of no site", arn, screen.Warning)
 		}
+	}
+	if a := s.Accelerator; a != nil && a.Problem != nil {
+		add("accelerator", "cannot all be read: "+a.Problem.Text, screen.Bad)
 	}
 	switch {
 	case s.Pause != nil:

@@ -85,12 +85,34 @@ type Site struct {
 	Problem     string            `json:"problem,omitempty"`
 }
 
-// Replication is one direction between two sites, read at From.
+// Replication is one direction between two sites, read at the first.
 type Replication struct {
 	To     contract.Site `json:"to"`
-	Backup string        `json:"backup"` // online, offline or mixed; "" if there is none
-	Sees   bool          `json:"sees"`
+	Backup Backup        `json:"backup"`
+	Sees   Sight         `json:"sees"`
 }
+
+// Backup is what a site was told about replicating to another.
+type Backup string
+
+// The states of a backup.
+const (
+	Online        Backup = "online"
+	Offline       Backup = "offline"
+	Mixed         Backup = "mixed" // some caches online, some offline
+	NoBackup      Backup = "none"
+	UnknownBackup Backup = "unknown"
+)
+
+// Sight is whether a site sees another. What is not known is neither yes nor no.
+type Sight string
+
+// The sights.
+const (
+	Seen         Sight = "yes"
+	NotSeen      Sight = "no"
+	UnknownSight Sight = "unknown"
+)
 
 // Make puts the screen together.
 func Make(in Input) Status {
@@ -134,11 +156,12 @@ func siteOf(site contract.SiteState, i *contract.Inspection) Site {
 		problems = append(problems, site.TargetsProblem.Text)
 	}
 	if c := site.Infinispan; c != nil {
-		if c.Problem != nil {
-			problems = append(problems, c.Problem.Text)
-		} else {
-			s.Replication = replication(site.Name, c, i.Sites)
+		for _, p := range []*contract.Problem{c.Problem, c.BackupsProblem} {
+			if p != nil && !slices.Contains(problems, p.Text) {
+				problems = append(problems, p.Text)
+			}
 		}
+		s.Replication = replication(site.Name, c, i.Sites)
 	}
 	s.Problem = strings.Join(problems, "; ")
 	return s
@@ -153,14 +176,27 @@ func replication(from contract.Site, c *contract.ClusterState, sites []contract.
 		if other.Name == from || other.Infinispan == nil && !has {
 			continue
 		}
-		all = append(all, Replication{To: other.Name, Backup: backup, Sees: slices.Contains(c.Sees, other.Name)})
+		r := Replication{To: other.Name, Backup: Backup(backup), Sees: NotSeen}
+		switch {
+		case c.BackupsProblem != nil:
+			r.Backup = UnknownBackup
+		case !has:
+			r.Backup = NoBackup
+		}
+		switch {
+		case c.Problem != nil:
+			r.Sees = UnknownSight
+		case slices.Contains(c.Sees, other.Name):
+			r.Sees = Seen
+		}
+		all = append(all, r)
 	}
 	return all
 }
 
 func place(site contract.SiteState, a contract.AcceleratorState) Place {
 	switch {
-	case a.Problem != nil:
+	case !placed(a):
 		return NotKnown
 	case site.Standing.Endpoints == 0:
 		return Out
@@ -171,6 +207,10 @@ func place(site contract.SiteState, a contract.AcceleratorState) Place {
 	}
 	return In
 }
+
+// placed reports whether it could be read who stands in the accelerator: what it
+// holds is one thing, what it says of itself another.
+func placed(a contract.AcceleratorState) bool { return a.Problem == nil || a.Listeners > 0 }
 
 func worse(a, b Level) Level {
 	rank := []Level{OK, Warning, Bad}

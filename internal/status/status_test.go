@@ -66,9 +66,13 @@ func backup(n int, state string) func(*world) {
 	return func(w *world) { w.site(n).Infinispan.Backups[w.site(1-n).Name] = state }
 }
 
+func trouble(text string) *contract.Problem {
+	return &contract.Problem{Type: "Transient", Reason: contract.ReporterUnreachable, Text: text}
+}
+
 func mute(n int) func(*world) {
 	return func(w *world) {
-		w.site(n).Infinispan = &contract.ClusterState{Problem: &contract.Problem{Type: "Transient", Reason: contract.ReporterUnreachable, Text: "Infinispan of " + string(w.site(n).Name) + ": timeout."}}
+		w.site(n).Infinispan = &contract.ClusterState{Problem: trouble("Infinispan of " + string(w.site(n).Name) + ": timeout."), BackupsProblem: trouble("Infinispan of " + string(w.site(n).Name) + ": timeout.")}
 	}
 }
 
@@ -128,6 +132,18 @@ func TestHeadline(t *testing.T) {
 			w.Inspection.Accelerator = contract.AcceleratorState{Problem: &contract.Problem{Type: "Misconfigured", Text: "listing listeners: denied"}}
 			w.site(0).Standing, w.site(1).Standing = contract.SiteEvidence{}, contract.SiteEvidence{}
 		}), status.Bad, "Who serves cannot be read: listing listeners: denied. Find out why with `sitefence doctor`."},
+		"the view alone cannot be read": {with(func(w *world) { w.site(0).Infinispan.Sees, w.site(0).Infinispan.Problem = nil, trouble("no view") }),
+			status.Warning, "Both sites serve, but not all of site-a can be read: no view."},
+		"the backups alone cannot be read": {with(func(w *world) {
+			w.site(0).Infinispan.Backups, w.site(0).Infinispan.BackupsProblem = nil, trouble("no ADMIN")
+		}), status.Warning, "Both sites serve, but not all of site-a can be read: no ADMIN."},
+		"half fenced, the view cannot be read": {with(out(1), func(w *world) { w.site(0).Infinispan.Sees, w.site(0).Infinispan.Problem = nil, trouble("no view") }),
+			status.Bad, "HALF FENCED: site-b is out of the accelerator, but site-a still replicates to it (online). "},
+		"no replication at all": {with(func(w *world) { w.site(0).Infinispan.Backups = map[contract.Site]string{} }), status.Bad, "HALF FENCED: site-b serves, but replication from site-a to it is none"},
+		"the accelerator's own word cannot be read": {with(func(w *world) {
+			w.Inspection.Accelerator.Problem, w.Inspection.Accelerator.Enabled = trouble("throttled"), false
+		}),
+			status.Warning, "Both sites serve, but not all of the accelerator can be read: throttled."},
 		"nothing can be read": {with(func(w *world) { w.Inspection, w.Problems = nil, []string{"invoking inspect: denied."} }), status.Bad, "Who serves cannot be read: invoking inspect: denied."},
 		"paused": {with(func(w *world) {
 			w.Inspection.Pause = &contract.Pause{Reason: "x", By: "ada", Until: now.Add(time.Hour)}

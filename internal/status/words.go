@@ -16,16 +16,6 @@ func find(site Site, to contract.Site) (Replication, bool) {
 	return Replication{}, false
 }
 
-// unreadable reports whether the replication of a site could not be read.
-func unreadable(sites []Site) bool {
-	for _, s := range sites {
-		if s.Problem != "" && len(s.Replication) == 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func names(sites []Site) string {
 	var all []string
 	for _, s := range sites {
@@ -53,13 +43,6 @@ func count(n int, one, many string) string {
 		return "a " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-func orNone(backup string) string {
-	if backup == "" {
-		return "not there"
-	}
-	return backup
 }
 
 func because(problems []string) string {
