@@ -66,6 +66,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newDemo(), newManifests())
+	root.AddCommand(newStatus(), newHistory(), newReport(), newReplay())
 	return root
 }
 

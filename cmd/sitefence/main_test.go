@@ -97,6 +97,11 @@ func account(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id %s does not exist</Message></Error></ErrorResponse>`, name)
 		return
 	}
+	describeStack(w, outputs)
+}
+
+// describeStack answers DescribeStacks.
+func describeStack(w http.ResponseWriter, outputs map[string]string) {
 	_, _ = io.WriteString(w, "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>")
 	for key, value := range outputs {
 		_, _ = fmt.Fprintf(w, "<member><OutputKey>%s</OutputKey><OutputValue>", key)
