@@ -78,7 +78,7 @@ func (l looking) replay(cmd *cobra.Command, execution string, wait bool) error {
 	name := "replay-" + strings.ToLower(rand.Text()[:16])
 	out, err := l.states.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &e.Machine, Name: &name, Input: &e.Input})
 	if err != nil {
-		return fmt.Errorf("starting the guard anew: %w", err)
+		return fmt.Errorf("starting the guard anew: %w; if it was started nevertheless, `sitefence report %s%s` knows it", err, name, l.flagsFor(e.deployment.Name))
 	}
 	answer := replayAnswer{Replayed: e.ARN, Execution: aws.ToString(out.ExecutionArn)}
 	if !wait {

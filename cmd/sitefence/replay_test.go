@@ -156,7 +156,8 @@ func TestReplayInterrupted(t *testing.T) {
 	a.machines.Put(nights.Undecided(night, "g-1"))
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
-		for len(a.machines.Runs()) < 2 && t.Context().Err() == nil {
+		// It was read, it was started, and it is followed.
+		for len(a.machines.Calls()) < 8 && t.Context().Err() == nil {
 			time.Sleep(5 * time.Millisecond)
 		}
 		stop()

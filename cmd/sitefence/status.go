@@ -95,11 +95,12 @@ func (l looking) status(ctx context.Context) error {
 
 // watch looks until ctx ends, which is what Ctrl-C is for.
 func (l looking) watch(ctx context.Context, every time.Duration) error {
-	for {
-		if err := l.status(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+	for ctx.Err() == nil {
+		err := l.status(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
 			return err
 		}
 		if !l.screen.Terminal && !l.screen.JSON {
@@ -109,10 +110,10 @@ func (l looking) watch(ctx context.Context, every time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(every):
 		}
 	}
+	return nil
 }
 
 // round looks at all deployments, side by side.
