@@ -113,7 +113,7 @@ func (l looking) watch(ctx context.Context, every time.Duration) error {
 		case <-time.After(every):
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // Ctrl-C is how a watch ends
 }
 
 // round looks at all deployments, side by side.
