@@ -53,6 +53,16 @@ func (c Config) Ingest() IngestFile {
 	return f
 }
 
+// InspectFile is what the Inspect function needs: its deployment, and who may
+// post alerts, which the doctor tries.
+type InspectFile struct {
+	Deployment
+	WebhookUser string `json:"webhookUser"`
+}
+
+// Inspect is the Inspect function's part of the configuration.
+func (c Config) Inspect(d Deployment) InspectFile { return InspectFile{d, c.Webhook.User} }
+
 // LoadFunctionFile reads the configuration beside the running binary: an
 // IngestFile for ingest, a Deployment for the others.
 func LoadFunctionFile[T any]() (T, error) {

@@ -8,4 +8,5 @@ const (
 	UpdateAcceleratorTimeout = 60
 	TakeOfflineTimeout       = 30
 	ResyncTimeout            = 60
+	InspectTimeout           = 25 // asked by people, not by a machine
 )

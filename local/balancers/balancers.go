@@ -1,6 +1,6 @@
-// Package balancers is a stateful fake of the calls of Elastic Load Balancing
-// that Sitefence makes, DescribeTags, DescribeTargetGroups and
-// DescribeTargetHealth, over its real wire protocol (AWS Query, XML). Regions are kept apart by the signature's scope, as AWS
+// Package balancers is a stateful fake of the few calls of Elastic Load
+// Balancing that Sitefence makes, DescribeTags above all, over its real wire protocol
+// (AWS Query, XML). Regions are kept apart by the signature's scope, as AWS
 // does. It is for fast tests; the deployed stack uses the emulator's.
 package balancers
 
@@ -20,9 +20,9 @@ type Fake struct {
 
 	mu     sync.Mutex
 	tags   map[string]map[string]string // by ARN
+	behind map[string][]string          // the state of each target, by load balancer ARN
 	calls  []Call
-	refuse map[string]string   // error code by Region
-	groups map[string][]string // target states, by a load balancer's ARN
+	refuse map[string]string // error code by Region
 }
 
 // Call is one DescribeTags.
@@ -40,7 +40,7 @@ func New() *Fake {
 
 // Unserved is a fake that listens nowhere: it has no URL, only ServeHTTP.
 func Unserved() *Fake {
-	return &Fake{tags: map[string]map[string]string{}, refuse: map[string]string{}, groups: map[string][]string{}}
+	return &Fake{tags: map[string]map[string]string{}, behind: map[string][]string{}, refuse: map[string]string{}}
 }
 
 // Put adds a load balancer or changes its tags.
@@ -81,11 +81,17 @@ var scope = regexp.MustCompile(`Credential=[^/]+/\d+/([a-z0-9-]+)/elasticloadbal
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	region := scope.FindStringSubmatch(r.Header.Get("Authorization"))
-	if err := r.ParseForm(); err == nil && region != nil && f.answerTargets(w, region[1], r.PostForm) {
+	if err := r.ParseForm(); err != nil || region == nil {
+		fail(w, http.StatusBadRequest, "InvalidAction", "the fake knows no such call")
 		return
 	}
-	if region == nil || r.PostForm.Get("Action") != "DescribeTags" {
-		fail(w, http.StatusBadRequest, "InvalidAction", "the fake knows DescribeTags, DescribeTargetGroups and DescribeTargetHealth only")
+	switch r.PostForm.Get("Action") {
+	case "DescribeTags":
+	case "DescribeTargetGroups", "DescribeTargetHealth":
+		f.serveTargets(w, region[1], r.PostForm)
+		return
+	default:
+		fail(w, http.StatusBadRequest, "InvalidAction", "the fake knows no such action")
 		return
 	}
 	var arns []string

@@ -4,21 +4,29 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
-// SetTargets gives a load balancer one target group whose targets have these
-// states: healthy, unhealthy, initial, …. Without a call it has no group.
+// SetTargets puts one target group behind a load balancer, with a target in each
+// of the states (healthy, unhealthy, initial, …). Without it there is none.
 func (f *Fake) SetTargets(arn string, states ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.groups[arn] = append([]string{}, states...)
+	f.behind[arn] = states
+}
+
+// groupOf is the ARN of the one target group behind a load balancer.
+func groupOf(balancer string) string {
+	return strings.Replace(balancer, ":loadbalancer/net/", ":targetgroup/", 1)
 }
 
 type groupsAnswer struct {
-	XMLName xml.Name      `xml:"DescribeTargetGroupsResponse"`
-	Groups  []targetGroup `xml:"DescribeTargetGroupsResult>TargetGroups>member"`
+	XMLName xml.Name   `xml:"DescribeTargetGroupsResponse"`
+	Result  groupsList `xml:"DescribeTargetGroupsResult"` // there also when it is empty
+}
+
+type groupsList struct {
+	Groups []targetGroup `xml:"TargetGroups>member"`
 }
 
 type targetGroup struct {
@@ -26,8 +34,12 @@ type targetGroup struct {
 }
 
 type healthAnswer struct {
-	XMLName xml.Name `xml:"DescribeTargetHealthResponse"`
-	Targets []target `xml:"DescribeTargetHealthResult>TargetHealthDescriptions>member"`
+	XMLName xml.Name   `xml:"DescribeTargetHealthResponse"`
+	Result  healthList `xml:"DescribeTargetHealthResult"`
+}
+
+type healthList struct {
+	Targets []target `xml:"TargetHealthDescriptions>member"`
 }
 
 type target struct {
@@ -35,47 +47,43 @@ type target struct {
 	State string `xml:"TargetHealth>State"`
 }
 
-// groupARN is the ARN of the one target group of a load balancer.
-func groupARN(balancer string) string {
-	return strings.Replace(balancer, ":loadbalancer/net/", ":targetgroup/", 1)
-}
-
-// answerTargets serves what concerns targets; false is another action.
-func (f *Fake) answerTargets(w http.ResponseWriter, region string, form url.Values) bool {
+func (f *Fake) serveTargets(w http.ResponseWriter, region string, form url.Values) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var out any
-	switch form.Get("Action") {
-	case "DescribeTargetGroups":
-		arn := form.Get("LoadBalancerArn")
-		if _, ok := f.tags[arn]; !ok || !strings.Contains(arn, ":"+region+":") {
-			fail(w, http.StatusBadRequest, "LoadBalancerNotFound", "Load balancers '["+arn+"]' not found")
-			return true
-		}
-		answer := groupsAnswer{}
-		if _, ok := f.groups[arn]; ok {
-			answer.Groups = []targetGroup{{groupARN(arn)}}
-		}
-		out = answer
-	case "DescribeTargetHealth":
-		answer := healthAnswer{}
-		for arn, states := range f.groups {
-			if groupARN(arn) != form.Get("TargetGroupArn") {
-				continue
-			}
-			for i, state := range states {
-				answer.Targets = append(answer.Targets, target{"10.0.0." + strconv.Itoa(i+1), state})
-			}
-		}
-		out = answer
-	default:
-		return false
-	}
 	if code := f.refuse[region]; code != "" {
 		fail(w, http.StatusBadRequest, code, "refused by the test")
-		return true
+		return
+	}
+	var out any
+	if form.Get("Action") == "DescribeTargetGroups" {
+		balancer := form.Get("LoadBalancerArn")
+		if _, ok := f.tags[balancer]; !ok || !strings.Contains(balancer, ":"+region+":") {
+			fail(w, http.StatusBadRequest, "LoadBalancerNotFound", "Load balancers '["+balancer+"]' not found")
+			return
+		}
+		var answer groupsAnswer
+		if f.behind[balancer] != nil {
+			answer.Result.Groups = []targetGroup{{groupOf(balancer)}}
+		}
+		out = answer
+	} else {
+		var answer healthAnswer
+		found := false
+		for balancer, states := range f.behind {
+			if groupOf(balancer) != form.Get("TargetGroupArn") {
+				continue
+			}
+			found = true
+			for i, state := range states {
+				answer.Result.Targets = append(answer.Result.Targets, target{ID: "i-" + string(rune('a'+i)), State: state})
+			}
+		}
+		if !found {
+			fail(w, http.StatusBadRequest, "TargetGroupNotFound", "One or more target groups not found")
+			return
+		}
+		out = answer
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	_ = xml.NewEncoder(w).Encode(out)
-	return true
 }
