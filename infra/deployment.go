@@ -23,6 +23,8 @@ type deploymentProps struct {
 	Tuning     config.Tuning
 	Assets     Assets
 	Bus        bus
+	// WebhookUser is who may post alerts.
+	WebhookUser string
 }
 
 // deployment is what others need of it.
@@ -34,6 +36,7 @@ type deployment struct {
 	RuleName    string
 	Pause       string // the pause parameter's name
 	DeadLetters awssqs.Queue
+	Inspect     awslambda.Function
 }
 
 // newDeployment makes the rule, the guard machine, the fence machine and the
@@ -92,6 +95,9 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 		return deployment{}, err
 	}
 	d := deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
+	if d.Inspect, err = newInspect(scope, props, pause); err != nil {
+		return deployment{}, err
+	}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil
 }

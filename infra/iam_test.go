@@ -73,8 +73,9 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		want[d+"/"+id+"/Role"] = append(append(all, statements...), trace)
 	}
 	newestOnly := "NewestOnly: states:ListExecutions on " + here("states") + "stateMachine:" + fence
-	function("CheckHealth", append(append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn}, secrets...),
-		"ReadPause: ssm:GetParameter on "+here("ssm")+"parameter/sitefence/sitefence/"+d+"/pause-${suffix}")...)
+	readPause := "ReadPause: ssm:GetParameter on " + here("ssm") + "parameter/sitefence/sitefence/" + d + "/pause-${suffix}"
+	function("CheckHealth", append(append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn}, secrets...), readPause)...)
+	function("Inspect", append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn, readTargets, readPause}, secrets...)...)
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
 	function("UpdateAccelerator", append([]string{
 		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup " +

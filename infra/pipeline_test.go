@@ -175,8 +175,9 @@ func TestFunctions(t *testing.T) {
 		}},
 	}
 	for _, d := range []string{"eu-prod", "shop"} {
-		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", map[string]string{
-			"SITEFENCE_PAUSE_PARAMETER": "/sitefence/sitefence/" + d + "/pause-${suffix}"}}
+		pause := map[string]string{"SITEFENCE_PAUSE_PARAMETER": "/sitefence/sitefence/" + d + "/pause-${suffix}"}
+		want[d+"/Inspect/Function"] = function{25.0, 512.0, nil, "arm64", "Active", pause}
+		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", pause}
 		want[d+"/UpdateAccelerator/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", fence(d)}
 		want[d+"/Resync/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", resync(d)}
 		want[d+"/TakeOffline/Function"] = function{30.0, 512.0, nil, "arm64", "Active", fence(d)}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/release"
 )
 
 // StackProps is a validated configuration and where the functions are.
@@ -40,7 +41,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 	}
 	var deployments []deployment
 	for _, d := range c.Deployments {
-		made, err := newDeployment(stack, deploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus})
+		made, err := newDeployment(stack, deploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
 		if err != nil {
 			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
 		}
@@ -65,6 +66,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	FenceMachineArn<Name>
 //	PauseParameter<Name>
 //	RestoreMachineArn<Name>
+//	InspectFunctionName<Name>
 func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, deployments []deployment) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
@@ -80,12 +82,14 @@ func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, de
 		output("FenceMachineArn"+outputName(d.Name), *d.Fence.StateMachineArn(), "The fence of "+d.Name+": redrive an execution here")
 		output("PauseParameter"+outputName(d.Name), d.Pause, "The pause of "+d.Name+": an SSM parameter")
 		output("RestoreMachineArn"+outputName(d.Name), *d.Restore.StateMachineArn(), "The restore of "+d.Name+": brings a fenced site back")
+		output("InspectFunctionName"+outputName(d.Name), *d.Inspect.FunctionName(), "Reads all there is to see of "+d.Name+", for status and doctor")
 	}
 }
 
 func addTags(stack awscdk.Stack, name string, tags map[string]string) {
 	add := func(key, value string) { awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(value), nil) }
 	add("sitefence", name)
+	add(release.Tag, release.Version)
 	for key, value := range tags {
 		add(key, value)
 	}

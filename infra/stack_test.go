@@ -16,6 +16,7 @@ import (
 
 	infra "github.com/sitefence/sitefence/infra"
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/release"
 )
 
 var update = flag.Bool("update", false, "write the golden template")
@@ -129,7 +130,7 @@ func TestLogs(t *testing.T) {
 	slices.Sort(got)
 	want := []string{"/aws/lambda/sitefence-ingest-${suffix}"}
 	for _, d := range []string{"eu-prod", "shop"} {
-		for _, f := range []string{"checkhealth", "resync", "takeoffline", "updateaccelerator"} {
+		for _, f := range []string{"checkhealth", "inspect", "resync", "takeoffline", "updateaccelerator"} {
 			want = append(want, "/aws/lambda/sitefence-"+d+"-"+f+"-${suffix}")
 		}
 		for _, m := range []string{"guard", "fence", "restore"} {
@@ -184,6 +185,8 @@ func TestOutputs(t *testing.T) {
 
 		"RestoreMachineArnEuProd": "${eu-prod/Restore/Machine}",
 		"RestoreMachineArnShop":   "${shop/Restore/Machine}",
+		"InspectFunctionNameEuProd": "${eu-prod/Inspect/Function}",
+		"InspectFunctionNameShop":   "${shop/Inspect/Function}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
@@ -249,7 +252,7 @@ func TestEverythingIsTagged(t *testing.T) {
 		for key, value := range byName {
 			tags[key] = s.text(value)
 		}
-		want := map[string]string{"sitefence": "sitefence", "team": "identity"}
+		want := map[string]string{"sitefence": "sitefence", "team": "identity", "sitefence:release": release.Version}
 		if d, _, _ := strings.Cut(s.paths[id], "/"); d == "eu-prod" || d == "shop" {
 			want["sitefence:deployment"] = d
 		}

@@ -32,7 +32,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // temporary
 	binaries = filepath.Join(dir, "functions")
-	for _, name := range []string{"ingest", "checkhealth", "updateaccelerator", "takeoffline", "resync"} {
+	for _, name := range []string{"ingest", "checkhealth", "updateaccelerator", "takeoffline", "inspect", "resync"} {
 		folder := filepath.Join(binaries, name)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -14,7 +14,7 @@ import (
 )
 
 // Functions are the Lambda functions, each a main package under functions/.
-var Functions = []string{"ingest", "checkhealth", "updateaccelerator", "takeoffline", "resync"}
+var Functions = []string{"ingest", "checkhealth", "updateaccelerator", "takeoffline", "inspect", "resync"}
 
 // Options say what to build.
 type Options struct {

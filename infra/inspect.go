@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
+)
+
+// newInspect makes the function that reads all there is to see of a deployment,
+// so that an operator needs neither Infinispan's password nor a way to it. It is
+// read only, and nothing but the operator's command calls it.
+func newInspect(scope constructs.Construct, props deploymentProps, pause string) (awslambda.Function, error) {
+	d := props.Deployment
+	file := config.InspectFile{Deployment: d, WebhookUser: props.WebhookUser}
+	code, err := props.Assets.Stage(d.Name, "inspect", file)
+	if err != nil {
+		return nil, err
+	}
+	return newFunction(scope, "Inspect", functionProps{
+		Label:          d.Name + "-inspect",
+		Description:    "Sitefence: reads all there is to see of a deployment, for the operator; read only",
+		Code:           code,
+		TimeoutSeconds: contract.InspectTimeout,
+		Environment:    map[string]string{config.EnvPauseParameter: pause},
+		Statements: append(append(readAccelerator(d.Accelerator.ARN), []awsiam.PolicyStatement{
+			readStatus(d.Accelerator.ARN),
+			// As with the tags: these have no resource types.
+			allow("ReadTargets", anyResource, "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+			readPause(pause),
+		}...), infinispanSecrets(d)...),
+		Tuning: props.Tuning,
+	}), nil
+}
