@@ -145,7 +145,9 @@ func TestFunctions(t *testing.T) {
 		return map[string]string{"SITEFENCE_FENCE_MACHINE_ARN": here("states") + "stateMachine:sitefence-" + d + "-fence-${suffix}"}
 	}
 	resync := func(d string) map[string]string {
-		arn := func(machine string) string { return here("states") + "stateMachine:sitefence-" + d + "-" + machine + "-${suffix}" }
+		arn := func(machine string) string {
+			return here("states") + "stateMachine:sitefence-" + d + "-" + machine + "-${suffix}"
+		}
 		return map[string]string{"SITEFENCE_FENCE_MACHINE_ARN": arn("fence"), "SITEFENCE_GUARD_MACHINE_ARN": arn("guard"), "SITEFENCE_RESTORE_MACHINE_ARN": arn("restore")}
 	}
 	got := func(s *synthesis) map[string]function {

@@ -183,8 +183,8 @@ func TestOutputs(t *testing.T) {
 		"PauseParameterEuProd":  "/sitefence/sitefence/eu-prod/pause-${suffix}",
 		"PauseParameterShop":    "/sitefence/sitefence/shop/pause-${suffix}",
 
-		"RestoreMachineArnEuProd": "${eu-prod/Restore/Machine}",
-		"RestoreMachineArnShop":   "${shop/Restore/Machine}",
+		"RestoreMachineArnEuProd":   "${eu-prod/Restore/Machine}",
+		"RestoreMachineArnShop":     "${shop/Restore/Machine}",
 		"InspectFunctionNameEuProd": "${eu-prod/Inspect/Function}",
 		"InspectFunctionNameShop":   "${shop/Inspect/Function}",
 	}

@@ -45,7 +45,14 @@ func run(ctx context.Context) int {
 	if err == nil {
 		return 0
 	}
+	exit, own := errors.AsType[exitStatus](err)
+	if own && exit.err == nil {
+		return exit.code
+	}
 	fmt.Fprintln(os.Stderr, "sitefence: error:", err)
+	if own {
+		return exit.code
+	}
 	if _, usage := errors.AsType[usageError](err); usage || !began {
 		fmt.Fprintf(os.Stderr, "Run `%s --help` for usage.\n", cmd.CommandPath())
 		return exitUsage
@@ -65,7 +72,7 @@ func newRoot() *cobra.Command {
 			return usagef("a command is missing: one of %s", names(cmd.Commands()))
 		},
 	}
-	root.AddCommand(newDemo(), newManifests())
+	root.AddCommand(newInit(), newDoctor(), newManifests(), newDemo())
 	root.AddCommand(newStatus(), newHistory(), newReport(), newReplay())
 	return root
 }

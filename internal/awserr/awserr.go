@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -42,6 +43,12 @@ var functions = Advice{
 // Sort wraps err, which a call to AWS returned while a function was doing what
 // says, in the contract's type. It returns nil for nil.
 func Sort(err error, what string) error { return functions.Sort(err, what) }
+
+// Plain is a text of Sort without what to do, for who has no execution before
+// them.
+func Plain(text string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(text, "; "+functions.Denied), "; "+functions.Missing)
+}
 
 // Sort is the same with other advice, for a program that is no function.
 func (a Advice) Sort(err error, what string) error {

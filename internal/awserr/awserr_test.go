@@ -95,3 +95,12 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for _, code := range []string{"AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"} {
+		err := awserr.Sort(&smithy.GenericAPIError{Code: code, Message: "why"}, "doing it")
+		if got := awserr.Plain(err.Error()); !strings.HasSuffix(got, "doing it: "+code+": why") {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+}

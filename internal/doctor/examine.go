@@ -50,7 +50,7 @@ func unread(c Check, action string, err error) Row {
 	if denied(err) {
 		do = "allow yourself " + action + ", or ask somebody who may"
 	}
-	return warning(c, do, "could not be looked at: %v", err)
+	return warning(c, do, "could not be looked at: %s", awserr.Plain(err.Error()))
 }
 
 func denied(err error) bool {
@@ -67,7 +67,7 @@ func webhookSecret(f Facts) Row {
 	case denied(err):
 		return unread(WebhookSecret, "secretsmanager:GetSecretValue on the webhook's secret", err)
 	case misconfigured:
-		return failed(WebhookSecret, do, "%v", err)
+		return failed(WebhookSecret, do, "%s", awserr.Plain(err.Error()))
 	}
 	return unread(WebhookSecret, "", err)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
@@ -39,7 +40,7 @@ func inspected(in contract.Inspection, c *config.Config) []Row {
 }
 
 // said is a problem as a row tells it.
-func said(p *contract.Problem) string { return string(p.Reason) + ": " + p.Text }
+func said(p *contract.Problem) string { return string(p.Reason) + ": " + awserr.Plain(p.Text) }
 
 func pause(in contract.Inspection) Row {
 	switch {
