@@ -33,8 +33,8 @@ func TestScripts(t *testing.T) {
 		Files: ready, UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"alert": alert, "exitcode": exitcode, "link": link, "outcome": outcome, "read": read, "replication": replication,
-			"serving": serving, "site": site, "world": world, "write": write,
+			"alert": alert, "exitcode": exitcode, "link": link, "outcome": outcome, "read": read, "replication": replication, "rule": rule,
+			"serving": serving, "site": site, "targets": targets, "topic": topic, "world": world, "write": write,
 		},
 	})
 }
@@ -90,7 +90,8 @@ func setUpScript(e *testscript.Env) error {
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_CONFIG_HOME": home + "/config", "XDG_DATA_HOME": home + "/data",
 		"SITEFENCE_LOCAL": handle, "CONFIG": filepath.Join(deployed.Dir, "sitefence.yaml"),
-		"PASSWORD": webhookPassword, "USER": "tester", "NO_COLOR": "1",
+		"ACCELERATOR": deployed.Deployment("keycloak").Accelerator.DNSName,
+		"PASSWORD":    webhookPassword, "USER": "tester", "NO_COLOR": "1",
 	} {
 		e.Setenv(name, value)
 	}
