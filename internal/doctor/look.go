@@ -97,8 +97,8 @@ func Look(ctx context.Context, reads Reads, deployments []deployed.Deployment, c
 	opened.Wait()
 	if facts.User == "" {
 		inspected.Wait()
-		for _, d := range facts.Deployments {
-			facts.User = cmp.Or(facts.User, d.Inspection.Value.WebhookUser)
+		for i := range facts.Deployments { // no copy: the rest of it is still being read
+			facts.User = cmp.Or(facts.User, facts.Deployments[i].Inspection.Value.WebhookUser)
 		}
 	}
 	if facts.User != "" && facts.Secret.Err == nil {
