@@ -2,15 +2,12 @@ package incident
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
-	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
-
-	ga "github.com/sitefence/sitefence/local/globalaccelerator"
+	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/local/infinispan"
+	"github.com/sitefence/sitefence/local/stack"
 )
 
 // Heal starts the gossip router again and waits until every alert is over.
@@ -22,23 +19,18 @@ func (w *World) Heal(ctx context.Context) error {
 }
 
 // Restore brings the lost site back as an operator does, in the order that is
-// safe: both see each other, the lost site is emptied and gets the state of the
-// survivor, no alert is left, and only then its endpoints return, as the fence
-// recorded them (docs/runbooks/site-fenced.md).
+// safe: its Keycloak is stopped (nobody writes there), the restore machine makes
+// its data equal to the survivor's, Keycloak is started, no alert is left, and
+// only then its endpoints return, as the fence recorded them.
 func (w *World) Restore(ctx context.Context, fence Fence) error {
-	for _, site := range w.Deployment.Sites {
-		view, err := w.Sites.View(ctx, site)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(view, w.Other(site)) {
-			return fmt.Errorf("%s does not see %s", site, w.Other(site))
-		}
-	}
-	if err := w.empty(ctx, fence); err != nil {
+	if err := w.AwaitQuiet(ctx); err != nil {
 		return err
 	}
-	if err := w.Sites.PushState(ctx, fence.Survivor, fence.Lost); err != nil {
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	w.writers[fence.Lost].stop()
+	if err := w.sync(ctx, fence); err != nil {
 		return err
 	}
 	for _, site := range w.Deployment.Sites {
@@ -46,53 +38,55 @@ func (w *World) Restore(ctx context.Context, fence Fence) error {
 			return err
 		}
 	}
+	w.writers[fence.Lost] = startWriter(w.Sites, fence.Lost)
 	if err := w.AwaitQuiet(ctx); err != nil {
 		return err
 	}
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
-	return w.putBack(ctx, fence)
+	return w.rejoin(ctx, fence)
 }
 
-// empty clears the lost site, with its own replication off: the clearing would
-// reach the survivor. A push only adds and overwrites; what the lost site wrote
-// alone, also by writes that failed, would stay there.
-func (w *World) empty(ctx context.Context, fence Fence) error {
-	sites, ok := w.Sites.(infinispan.Clearer)
-	if !ok {
-		return fmt.Errorf("emptying %s: it is no real site", fence.Lost)
-	}
-	if err := sites.TakeOffline(ctx, fence.Lost, fence.Survivor); err != nil {
-		return err
-	}
-	if err := w.checkReplication(ctx, fence.Lost, infinispan.Offline); err != nil {
-		return err
-	}
-	if err := sites.Clear(ctx, fence.Lost); err != nil {
-		return err
-	}
-	return sites.BringOnline(ctx, fence.Lost, fence.Survivor)
+// sync runs the restore machine and wants it to end with equal data.
+func (w *World) sync(ctx context.Context, fence Fence) error {
+	_, err := w.restore(ctx, fence, contract.PhaseSync, "InSync")
+	return err
 }
 
-func (w *World) putBack(ctx context.Context, fence Fence) error {
-	api := globalaccelerator.NewFromConfig(w.stack.AWS, func(o *globalaccelerator.Options) {
-		o.Region, o.BaseEndpoint = ga.ControlPlaneRegion, aws.String(w.stack.Accelerator.URL())
-	})
-	if len(fence.Record) == 0 {
-		return fmt.Errorf("%s recorded no endpoint of %s", fence.Execution.Name, fence.Lost)
+// restore runs one phase of the restore machine to its end.
+func (w *World) restore(ctx context.Context, fence Fence, phase contract.Phase, want string) (stack.Execution, error) {
+	arn, err := w.Deployment.StartRestore(ctx, phase, fence.Survivor, fence.Lost, fence.Execution.Name, fence.Record)
+	if err != nil {
+		return stack.Execution{}, err
 	}
-	for _, e := range fence.Record {
-		_, err := api.AddEndpoints(ctx, &globalaccelerator.AddEndpointsInput{
-			EndpointGroupArn: &e.Group,
-			EndpointConfigurations: []types.EndpointConfiguration{{
-				EndpointId: &e.Endpoint, Weight: &e.Weight, ClientIPPreservationEnabled: &e.ClientIPPreservation,
-			}},
-		})
-		if err != nil {
-			return fmt.Errorf("putting %s back: %w", e.Endpoint, err)
-		}
-		w.stack.Accelerator.SetHealth(e.Endpoint, ga.Healthy) // its health checks find it well
+	return w.ended(ctx, arn, want)
+}
+
+func (w *World) ended(ctx context.Context, arn, want string) (stack.Execution, error) {
+	e, err := w.stack.Wait(ctx, arn)
+	if err == nil && e.Outcome() != want {
+		err = fmt.Errorf("%s ended %s, want %s: %s %s", e.Name, e.Outcome(), want, e.Output, e.Cause)
 	}
-	return nil
+	return e, err
+}
+
+// rejoin puts the lost site back through the guard, in its turn.
+func (w *World) rejoin(ctx context.Context, fence Fence) error {
+	e, err := w.restore(ctx, fence, contract.PhaseRejoin, "RejoinStarted")
+	if err != nil {
+		return err
+	}
+	var started struct{ Guard, Fence string }
+	if err := json.Unmarshal([]byte(e.Output), &started); err != nil {
+		return fmt.Errorf("reading the output of %s: %w", e.Name, err)
+	}
+	if e, err = w.ended(ctx, started.Guard, "FenceStarted"); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(e.Output), &started); err != nil {
+		return fmt.Errorf("reading the output of %s: %w", e.Name, err)
+	}
+	_, err = w.ended(ctx, started.Fence, "Rejoined")
+	return err
 }

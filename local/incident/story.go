@@ -104,7 +104,7 @@ func (s *story) tell(ctx context.Context) error {
 	}
 	s.say("   Both sites see each other, every alert is over. Nothing comes back by itself:")
 	s.say("   accelerator: %s; replication %s to %s: offline", first.Survivor, first.Survivor, first.Lost)
-	s.say("\n4. By hand: %s is emptied and gets the survivor's state, then its endpoint is put back as the fence recorded it.", first.Lost)
+	s.say("\n4. Keycloak at %s stays stopped while the restore machine replaces its data by the survivor's. Then Keycloak starts, and in its turn the site rejoins, as the fence recorded it.", first.Lost)
 	if err := s.world.Restore(ctx, first); err != nil {
 		return err
 	}

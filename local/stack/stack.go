@@ -120,7 +120,8 @@ func Start(ctx context.Context, opt Options) (_ *Stack, err error) {
 }
 
 func (s *Stack) startAWS(ctx context.Context, opt Options) error {
-	options := ga.Options{Account: emulator.AccountID, Resolve: s.resolve}
+	// Nothing probes here: what is put back is found well.
+	options := ga.Options{Account: emulator.AccountID, Resolve: s.resolve, NewEndpointHealth: ga.Healthy}
 	if opt.EnforceIAM {
 		options.Authorize = s.authorize
 	}
