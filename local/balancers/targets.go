@@ -12,7 +12,7 @@ import (
 func (f *Fake) SetTargets(arn string, states ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.behind[arn] = states
+	f.behind[arn] = append([]string{}, states...) // a group also without a target
 }
 
 // groupOf is the ARN of the one target group behind a load balancer.
