@@ -130,11 +130,29 @@ func TestListCompletesAnIncident(t *testing.T) {
 	}
 }
 
+// A guard's fence is the one that it says it started, whatever another one's input
+// says; of a guard that was stopped before it could say so, the one that names it.
+func TestListJoinsWhatBelongsTogether(t *testing.T) {
+	said := nights.Fenced(at(0), "g-said", 1)
+	byHand := nights.Fenced(at(10), "g-said", 9)[1] // names the same guard
+	cut := nights.Fenced(at(20), "g-cut", 10)
+	cut[0].Status, cut[0].Output = "ABORTED", ""
+	_, client := serve(t, append(said, byHand, cut[0], cut[1])...)
+	var got []string
+	for _, r := range list(t, client, history.Query{}) {
+		got = append(got, r.When.Format("15:04")+" "+history.NameOf(r.Guard)+" "+history.NameOf(r.Fence))
+	}
+	// The row of the one by hand is its guard's too: that is what its input says.
+	if diff := cmp.Diff([]string{"03:20 g-cut fence-10", "03:00 g-said fence-9", "03:00 g-said fence-1"}, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
 // What somebody started by hand, or what has been expired in part, is a row too.
 func TestListToleratesTheForeignAndTheBroken(t *testing.T) {
 	broken := nights.Fenced(at(1), "g-broken", 2)
 	broken[0].Output = `{"outcome":"FenceStarted","fence":"` + nights.Fenced(at(1), "", 99)[1].ARN() + `"}` // is gone
-	broken[1].Input = `{"reporter": 7, "site": "site-b", "alert": {"startsAt": "yesterday"}, "guard": ["no"]}`
+	broken[1].Input = `{"alert": {"startsAt": "yesterday"}, "receivedAt": 7, "reporter": 7, "site": "site-b", "guard": ["no"]}`
 	_, client := serve(t,
 		awsfake.Run{Machine: nights.Guards, Name: "by-hand", Status: "SUCCEEDED", Started: at(3), Ended: at(3), Input: `[1,2]`, Output: `"done"`},
 		awsfake.Run{Machine: nights.Fences, Name: "no json", Status: "FAILED", Started: at(2), Ended: at(2), Input: `}{`, Error: "NotStartedByGuard", Cause: `{"errorMessage"`},
@@ -181,7 +199,10 @@ func TestRowAsJSON(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", key, got[key], want)
 		}
 	}
-	if steps, ok := got["steps"].([]any); !ok || len(steps) == 0 {
-		t.Errorf("steps: %v", got["steps"])
+	// The state in which it failed was never left: it ended when the execution did.
+	steps, _ := got["steps"].([]any)
+	want := map[string]any{"machine": "fence", "state": "KeepTakingOffline", "seconds": 0.2, "visits": 1.0}
+	if len(steps) == 0 || !cmp.Equal(steps[len(steps)-1], any(want)) {
+		t.Errorf("steps: %v, want the last to be %v", steps, want)
 	}
 }

@@ -194,6 +194,24 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
+// A site's name that is none of ours does not get into a command either.
+func TestCommandsOfAHostileSite(t *testing.T) {
+	for name, runs := range map[string][]awsfake.Run{"fenced": fenced(), "undecided": {nights.Undecided(night, "g-1")}, "rejoined": scenes["rejoined"]()} {
+		for i := range runs {
+			runs[i].Input = strings.ReplaceAll(runs[i].Input, `"site-b"`, `"b; rm -rf $HOME"`)
+		}
+		r := read(t, runs...)
+		if r.Site != "b; rm -rf $HOME" {
+			t.Errorf("%s: site %q", name, r.Site)
+		}
+		for _, a := range r.Next {
+			if strings.Contains(a.Command, "rm") {
+				t.Errorf("%s: a command to paste: %s", name, a.Command)
+			}
+		}
+	}
+}
+
 // harmless: the page is well formed, has no elements and attributes but ours, and
 // asks for nothing from elsewhere.
 func harmless(t *testing.T, html string) {
