@@ -155,18 +155,27 @@ func reasonText(r history.Row) string {
 	return string(r.Reason)
 }
 
-// stepsText leaves out what took no time.
+// stepsText leaves out what took no time. The machine is named where it changes.
 func stepsText(r history.Row) string {
-	var words []string
+	var parts []string
+	machine := ""
 	for _, s := range r.Steps {
-		if s.Seconds >= 0.05 {
-			words = append(words, fmt.Sprintf("%s %.1f", s.State, s.Seconds))
+		if s.Seconds < 0.05 {
+			continue
 		}
+		step := fmt.Sprintf("%s %.1f", s.State, s.Seconds)
+		if s.Machine != machine {
+			machine = s.Machine
+			step = machine + ": " + step
+			parts = append(parts, step)
+			continue
+		}
+		parts[len(parts)-1] += ", " + step
 	}
 	if r.Problem != "" {
-		words = append(words, "cannot be read: "+r.Problem)
+		parts = append(parts, "cannot be read: "+r.Problem)
 	}
-	return orDash(strings.Join(words, ", "))
+	return orDash(strings.Join(parts, "; "))
 }
 
 func orDash(text string) string {

@@ -25,7 +25,7 @@ const replayLong = `Start a guard execution anew with the same input, as the con
 does. The guard looks at the world anew and decides anew, so a replay is safe at any
 time; a drill's replay stays a drill.
 
-Only guard executions are replayed. Of any other the command says what to do
+Only guard executions of alerts and drills are replayed. Of any other the command says what to do
 instead. It prints the new execution's ARN; with --wait it follows it, and the fence
 that it may start, to the end: the exit code is 0 if that ended well.`
 
@@ -106,6 +106,10 @@ func (l looking) mayReplay(ctx context.Context, e found) error {
 		return fmt.Errorf("%s is a restore, and a restore is not replayed: see `sitefence restore --status%s`, then start it again or `--continue` it", e.Name, flags)
 	case in.Operation == contract.OperationRejoin:
 		return fmt.Errorf("%s is a rejoin, and a rejoin is not replayed: its checks belong to a restore; run `sitefence restore --continue%s`", e.Name, flags)
+	case in.Forced:
+		// The order skips the question whether the site can be seen, so its replay is
+		// not safe: the pair may be healthy by now.
+		return fmt.Errorf("%s was ordered, which does not ask whether the site is lost, and an order is not replayed: give it again with `sitefence fence%s`, which asks you to confirm it", e.Name, flags)
 	case !e.Closed():
 		return fmt.Errorf("%s still runs: see `sitefence status --watch%s`", e.Name, flags)
 	}
@@ -133,6 +137,9 @@ func (l looking) notAFence(ctx context.Context, e found, flags string) error {
 	_, kind, ours := l.whose(history.MachineOf(guard))
 	if !ours || kind != guardMachine || !safeWord(guard) {
 		instead = fmt.Sprintf("its input names no guard execution of this stack, so start one with `sitefence fence%s`", flags)
+	}
+	if e.In().Forced {
+		instead = fmt.Sprintf("it was ordered, so give the order again with `sitefence fence%s`", flags)
 	}
 	if e.In().Operation == contract.OperationRejoin {
 		return fmt.Errorf("%s is a rejoin, and a rejoin is not replayed: run `sitefence restore --continue%s`", e.Name, flags)

@@ -43,6 +43,10 @@ func TestReplayExplainsItself(t *testing.T) {
 	byHand.Input = strings.ReplaceAll(byHand.Input, `"guard":"arn`, `"guard":"urn`)
 	broken := nights.Healed(night, "g-broken")
 	broken.Input = strings.Replace(broken.Input, `"version":"1"`, `"version":"2"`, 1)
+	ordered := nights.Fenced(night, "g-ordered", 11)
+	for i := range ordered {
+		ordered[i].Input = strings.Replace(ordered[i].Input, `"version"`, `"forced":true,"order":{"by":"ada","reason":"maintenance"},"version"`, 1)
+	}
 	for name, test := range map[string]struct {
 		runs      []awsfake.Run
 		execution string
@@ -56,6 +60,8 @@ func TestReplayExplainsItself(t *testing.T) {
 		"a rejoin's fence":              {nights.Rejoined(night, "rejoin-7-1", 8), "fence-8", "`sitefence restore --continue`", "replay its guard"},
 		"a restore":                     {[]awsfake.Run{nights.Synced(night, "restore-7-1")}, "restore-7-1", "a restore is not replayed", ""},
 		"one that still runs":           {[]awsfake.Run{nights.Waiting(night, "g-1")}, "g-1", "g-1 still runs: see `sitefence status --watch`", ""},
+		"an order":                      {ordered, "g-ordered", "an order is not replayed: give it again with `sitefence fence`, which asks you to confirm it", ""},
+		"the fence of an order":         {ordered, "fence-11", "it was ordered, so give the order again with `sitefence fence`", "sitefence replay"},
 		"an input that is no event":     {[]awsfake.Run{broken}, "g-broken", `version: got "2", want "1"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

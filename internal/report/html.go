@@ -23,9 +23,13 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 // HTML writes the report as one page that needs nothing else: no script, no
 // resource from elsewhere. It is readable in dark and in light.
 func (r Report) HTML(w io.Writer) error {
+	alert := ""
+	if r.Alert != nil {
+		alert = r.Alert.text()
+	}
 	var b strings.Builder
 	err := pageTemplate.Execute(&b, map[string]any{
-		"R": r, "Title": r.title(), "Charts": r.charts(), "ChangesTitle": r.changesTitle(),
+		"R": r, "Alert": alert, "Title": r.title(), "Charts": r.charts(), "ChangesTitle": r.changesTitle(),
 		"NoEndpoints": r.noEndpoints(), "CachesTitle": r.cachesTitle(), "Caches": list(r.Caches),
 	})
 	if err != nil {

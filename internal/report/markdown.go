@@ -17,6 +17,9 @@ func (r Report) Markdown(w io.Writer) error {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# %s\n", plain(r.title()))
 	line("%s\n", plain(r.Summary))
+	if r.Alert != nil {
+		line("%s\n", plain(r.Alert.text()))
+	}
 	if r.Cause != "" {
 		line("> %s: %s\n", plain(shown(r.Error)), plain(r.Cause))
 	}

@@ -81,6 +81,9 @@ func (r *Report) next(e history.Execution) []Advice {
 	site, guard := siteArg(r.Site), r.guard()
 	restore := Advice{"When the link is well again, bring " + shown(r.Site) + " back:", "sitefence restore --site " + site + r.flags}
 	replay := Advice{"Then replay the guard execution. It looks at the world anew, and is safe at any time:", "sitefence replay " + arnArg(guard) + r.flags}
+	if r.Forced { // an order skips the question whether the site is lost: it is given anew
+		replay = Advice{"Then give the order again, if it is still wanted:", "sitefence fence --site " + site + " --reason TEXT" + r.flags}
+	}
 	look := Advice{"See that all is well:", "sitefence status" + r.flags}
 	switch r.Kind {
 	case history.Fenced:
@@ -154,7 +157,7 @@ func (r *Report) afterFailure(e history.Execution, replay Advice) []Advice {
 		return []Advice{
 			{Text: "ACT NOW: " + site + " is out of the accelerator and " + shown(r.Reporter) + " still replicates to it, so its writes fail."}, mend,
 			{"Then redrive this execution (within 14 days). It goes on where it failed:", "aws stepfunctions redrive-execution --execution-arn " + arnArg(e.ARN)},
-			{Text: "If a newer fence execution exists, replay the guard execution instead: sitefence replay " + arnArg(r.guard()) + r.flags}}
+			{Text: "If a newer fence execution exists, do this instead. " + replay.Text, Command: replay.Command}}
 	case e.Error == "NotStartedByGuard":
 		return []Advice{{Text: "Nothing was changed: a fence is not started by hand."}, {"To fence a site:", "sitefence fence --site " + siteArg(r.Site) + " --reason TEXT" + r.flags}}
 	case e.Error == "HalfFenced":

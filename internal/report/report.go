@@ -6,6 +6,7 @@ package report
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -25,7 +26,8 @@ type Report struct {
 	When       time.Time           `json:"when"`
 	Seconds    float64             `json:"seconds"`
 	Summary    string              `json:"summary"`
-	Changes    Change              `json:"changes"` // what Endpoints are
+	Alert      *Alert              `json:"alert,omitempty"` // that was reported; absent when an operator asked
+	Changes    Change              `json:"changes"`         // what Endpoints are
 	Endpoints  []contract.Endpoint `json:"endpoints"`
 	Caches     []string            `json:"caches,omitempty"` // that stopped, or would stop, replicating
 	Notes      []string            `json:"notes,omitempty"`  // of a rehearsal: what would have been refused
@@ -36,6 +38,17 @@ type Report struct {
 	Problems   []string            `json:"problems,omitempty"` // what could not be read
 
 	flags string
+}
+
+// Alert is what identifies the alert, and when it came.
+type Alert struct {
+	Fingerprint string    `json:"fingerprint"`
+	StartsAt    time.Time `json:"startsAt"`
+	ReceivedAt  time.Time `json:"receivedAt"`
+}
+
+func (a Alert) text() string {
+	return fmt.Sprintf("The alert %s had been firing since %s and was received at %s.", shown(a.Fingerprint), clock(a.StartsAt), clock(a.ReceivedAt))
 }
 
 // Change says what became of the endpoints of a report.
@@ -158,6 +171,9 @@ func (r *Report) tell(e history.Execution, now time.Time) {
 	r.Reporter, r.Site, r.DryRun, r.Forced, r.Order = in.Reporter, in.Site, in.DryRun, in.Forced, in.Order
 	if in.Deployment != "" {
 		r.Deployment = in.Deployment
+	}
+	if in.Order == nil && !in.Alert.StartsAt.IsZero() {
+		r.Alert = &Alert{in.Alert.Fingerprint, in.Alert.StartsAt, in.ReceivedAt}
 	}
 	r.Error, r.Cause = e.Error, e.Cause
 	r.When = e.Started
