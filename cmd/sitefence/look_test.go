@@ -311,7 +311,7 @@ func TestSince(t *testing.T) {
 func TestLookHelp(t *testing.T) {
 	for _, command := range []string{"status", "history", "report", "replay"} {
 		out := mustRun(t, command, "--help")
-		for _, want := range []string{"Examples:\n  sitefence " + command, "--deployment", "--local", "--output"} {
+		for _, want := range []string{"Examples:\n  sitefence " + command, "--deployment", "--local  ", "--output"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: no %q in\n%s", command, want, out)
 			}

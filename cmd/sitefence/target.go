@@ -31,7 +31,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&t.stack, "stack", "sitefence", "The name of the deployed stack.")
 	flags.StringVar(&t.deployment, "deployment", "", "The deployment, when the stack has several.")
-	flags.BoolVar(&t.local, "local", false, "The local stack that `sitefence demo --keep` keeps, instead of AWS.")
+	flags.BoolVar(&t.local, "local", false, "The local stack that sitefence demo --keep keeps, instead of AWS.")
 	flags.StringVarP(&t.output, "output", "o", outputTable, "table, or json for programs.")
 	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{outputTable, outputJSON}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
