@@ -50,8 +50,8 @@ func Judge(f Facts) (Verdict, error) {
 		v.Decision = contract.Rehearse
 		return v, nil
 	}
-	if decision == contract.Fence && f.yields() {
-		v.Yield = f.Delay
+	if decision == contract.Fence {
+		v.Yield = f.yield()
 	}
 	return v, nil
 }
@@ -96,17 +96,21 @@ func (f Facts) servingWitnesses() []Answer {
 	return serving
 }
 
-// yields says that the report is against the preferred site while both could go
+// yield is how long a report against the preferred site waits while both could go
 // on: in a true split the preferred site's own report is on its way. A site that
-// is unhealthy or out of service in a listener has no preference.
-func (f Facts) yields() bool {
+// is unhealthy or nowhere in service has no preference.
+func (f Facts) yield() time.Duration {
 	if f.Site != f.Preferred || f.Begun || f.Forced {
-		return false
+		return 0
 	}
 	for _, site := range []contract.Site{f.Site, f.Reporter} {
 		if !f.State.InService(site) || f.State.Unhealthy(site) {
-			return false
+			return 0
 		}
 	}
-	return true
+	if f.Asked == nil {
+		// The alert alone speaks for it, and must be young still after the wait.
+		return max(0, min(f.Delay, maxAlertAge/2-f.AlertAge.Abs()))
+	}
+	return f.Delay
 }

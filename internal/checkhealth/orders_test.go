@@ -106,6 +106,8 @@ func TestOrders(t *testing.T) {
 		"against the preferred, visible":         {both, sighted(infinispan.Online), nil, prefer(siteB), 0, false, over(visible)},
 		"a third site is preferred":              {three, blind(infinispan.Online), blindC, prefer(siteC), 0, false, over(fence)},
 		"stateless, against the preferred":       {both, nil, nil, prefer(siteB), 0, false, yield(fence)},
+		"stateless, and the alert is not new":    {both, nil, nil, Orders{Preferred: siteB, Delay: 5 * time.Minute}, 20 * time.Second, false, ordered{fence, nil, 40 * time.Second}},
+		"stateless, and the alert is too old":    {both, nil, nil, prefer(siteB), time.Minute, false, over(fence)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := Judge(Facts{Reporter: siteA, Site: siteB, State: tc.state, Asked: tc.asked,

@@ -23,6 +23,7 @@ func (c *chaos) calm() {
 		return
 	}
 	c.note("a human mends what is odd; the links stay down")
+	c.w.Resume()
 	c.w.RestoreTags()
 	c.w.Edit(func(g *ga.Group) {
 		g.Dial = max(g.Dial, 1)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -98,6 +99,11 @@ func drawOptions(rt *rapid.T, m simulation.Machines, d doubles) simulation.Optio
 	n := rapid.SampledFrom([]int{2, 2, 2, 2, 2, 3, 3, 4}).Draw(rt, "sites")
 	opt := simulation.Options{Machines: m, Infinispan: d[n], Seed: rapid.Uint64().Draw(rt, "seed"),
 		Direct: often(rt, "direct", 95)}
+	opt.Switch = often(rt, "switch", 50)
+	if often(rt, "preferred", 40) {
+		opt.Preferred = contract.Site(rapid.SampledFrom(siteNames[:n]).Draw(rt, "site"))
+		opt.Delay = rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 5 * time.Minute}).Draw(rt, "delay")
+	}
 	opt.Listeners, opt.Tags, opt.Listed = drawLayout(rt, siteNames[:n])
 	for _, site := range siteNames[:n] {
 		if often(rt, site+" stateless", 5) {

@@ -278,6 +278,13 @@ func (w *World) Settle(fates Fates, steps int) bool {
 	return false
 }
 
+// Step does the next thing that can be done now, without a fault. It is false if
+// everything waits.
+func (w *World) Step() bool {
+	synctest.Wait()
+	return w.advance(Fates{})
+}
+
 // advance does the next thing that can be done now, if there is one.
 func (w *World) advance(fates Fates) bool {
 	if calls := w.Parked(); len(calls) > 0 {

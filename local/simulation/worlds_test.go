@@ -155,6 +155,8 @@ func (c *chaos) live() {
 			c.meddle()
 		case what < 43:
 			c.rejoin()
+		case what < 47:
+			c.flip()
 		default:
 			c.progress()
 		}
@@ -167,8 +169,33 @@ func (c *chaos) alert() {
 	}
 	c.alerts++
 	reporter, site := c.two()
-	c.note("%s says that it cannot see %s", reporter, site)
-	c.w.Alert(reporter, site)
+	switch what := rapid.IntRange(0, 99).Draw(c.rt, "report"); {
+	case what < 75:
+		c.note("%s says that it cannot see %s", reporter, site)
+		c.w.Alert(reporter, site)
+	case what < 92:
+		c.note("a drill: %s as if it could not see %s", reporter, site)
+		c.w.Drill(reporter, site)
+	default:
+		c.note("an operator wants %s out, beside %s", site, reporter)
+		c.w.Force(reporter, site)
+	}
+}
+
+// flip is an operator's hand at the pause.
+func (c *chaos) flip() {
+	switch rapid.IntRange(0, 3).Draw(c.rt, "switch") {
+	case 0, 1:
+		length := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 2 * time.Hour}).Draw(c.rt, "for")
+		c.note("paused for %s", length)
+		c.w.Pause(length)
+	case 2:
+		c.note("resumed")
+		c.w.Resume()
+	case 3:
+		c.note("the switch breaks")
+		c.w.BreakSwitch(rapid.SampledFrom([]string{"", "null", "paused", `{"reason":"x"}`, `{}}`}).Draw(c.rt, "as"))
+	}
 }
 
 func (c *chaos) cutAll() {
