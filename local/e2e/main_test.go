@@ -19,6 +19,8 @@ const (
 
 	// waitScale shortens the waits of the machines; their number stays.
 	waitScale = 0.02
+	// preferring is the deployment with a preferred site, site-b.
+	preferring = "preferring"
 	// patience bounds a scenario. It is a deadline for conditions, not a wait.
 	patience = 3 * time.Minute
 	// leases is how many scenarios run side by side, each on a deployment of its own.
@@ -60,6 +62,7 @@ func run(m *testing.M) int {
 		pool <- name
 	}
 	specs = append(specs, stack.Spec{Name: "trio", World: double("trio", siteA, siteB, siteC)})
+	specs = append(specs, stack.Spec{Name: preferring, World: double(preferring, siteA, siteB), Preferred: siteB})
 	var err error
 	deployed, err = stack.Start(ctx, stack.Options{Deployments: specs, WaitScale: waitScale,
 		EnforceIAM: true, // without cdk bootstrap, whose roles it would check too; the demo's tests deploy with it

@@ -37,6 +37,7 @@ type Spec struct {
 	Name      string
 	World     infinispan.World
 	Stateless []string
+	Preferred string // the site that goes on when both could; "" for none
 }
 
 // Options of a Stack. Deployments is required.
@@ -80,7 +81,8 @@ type Deployment struct {
 	Fence       string            // machine ARN
 	Restore     string            // machine ARN
 
-	stack *Stack
+	stack     *Stack
+	preferred string
 }
 
 // Start brings everything up: about 30 seconds once the tools are installed.

@@ -22,7 +22,7 @@ import (
 // build makes what exists before Sitefence does: one tagged load balancer per
 // site, an accelerator over them, and the secrets.
 func (s *Stack) build(ctx context.Context, spec Spec) error {
-	d := &Deployment{Name: spec.Name, World: spec.World, Sites: spec.Stateless, Balancers: map[string]string{}, stack: s}
+	d := &Deployment{Name: spec.Name, World: spec.World, Sites: spec.Stateless, Balancers: map[string]string{}, stack: s, preferred: spec.Preferred}
 	if spec.World != nil {
 		for _, site := range spec.World.Sites() {
 			d.Sites = append(d.Sites, site.Name)
@@ -174,10 +174,15 @@ func (s *Stack) writeConfig(path string) error {
 			}
 			sites = append(sites, site)
 		}
-		deployments = append(deployments, map[string]any{
+		entry := map[string]any{
 			"name": d.Name, "sites": sites,
 			"accelerator": map[string]any{"arn": d.Accelerator.ARN, "dnsNames": []string{d.Accelerator.DNSName, d.Accelerator.DualStackDNSName}},
-		})
+		}
+		if d.preferred != "" {
+			// Longer than two posts at one moment lie apart, also where waits are scaled.
+			entry["preferred"], entry["preferenceDelay"] = d.preferred, "100s"
+		}
+		deployments = append(deployments, entry)
 	}
 	data, err := yaml.Marshal(map[string]any{
 		"webhook":     map[string]any{"user": WebhookUser, "passwordSecret": webhookSecret},
