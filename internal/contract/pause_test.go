@@ -50,7 +50,7 @@ func TestParsePause(t *testing.T) {
 		"a number for a reason":  {with(`"maintenance"`, "7"), false, "one JSON object"},
 		"too long":               {with("maintenance", strings.Repeat("x", 4096)), false, "at most 4096"},
 		"only unknown fields":    {`{"paused":true}`, false, "until"},
-		"a slip in a field":      {with("until", "untill"), false, "until"},
+		"a slip in a field":      {with("until", "till"), false, "until"},
 		"no reason":              {with("maintenance", ""), false, "reason"},
 		"a long reason":          {with("maintenance", strings.Repeat("x", 513)), false, "reason"},
 		"nobody":                 {with(`"alice"`, `""`), false, "by"},
