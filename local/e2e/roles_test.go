@@ -55,6 +55,10 @@ func steps() map[string]step {
 
 		"updateaccelerator WriteEndpointGroups globalaccelerator:UpdateEndpointGroup": write,
 		"updateaccelerator WriteEndpointGroups globalaccelerator:RemoveEndpoints":     {prepare: oneGone, run: updateAccelerator},
+		"updateaccelerator WriteEndpointGroups globalaccelerator:AddEndpoints":        {prepare: restored, run: putBack},
+		"updateaccelerator ReadSecret secretsmanager:GetSecretValue":                  {prepare: restored, run: putBack, provoke: rotateAtSite},
+
+		"checkhealth ReadStatus globalaccelerator:DescribeAccelerator": {prepare: restored, run: checkRejoin},
 	}
 	for function, reads := range map[string]step{"checkhealth": look, "updateaccelerator": write, "takeoffline": take, "resync": {prepare: siteAbsent, run: undo}} {
 		all[function+" ReadListeners globalaccelerator:ListListeners"] = reads
@@ -153,6 +157,30 @@ func siteAbsent(s *scene, p permission) {
 		}
 	}
 	s.layout(ga.NewListener(443, ga.NewGroup(stack.Region, rest...)))
+}
+
+// restored leaves the reported site out of the accelerator, all else being well.
+func restored(s *scene, p permission) {
+	s.reset()
+	siteAbsent(s, p)
+	s.must(s.world.HealLink(s.ctx))
+}
+
+// ordered is an operator's order to put the reported site into the one group.
+func ordered(s *scene, p permission) contract.Event {
+	reporter, reported := sitesOf(s, p)
+	listener := s.accelerator().Listeners[0]
+	return s.rejoinEvent(reporter, reported, []contract.Endpoint{{Listener: listener.ARN, Group: listener.Groups[0].ARN,
+		Endpoint: s.d.Balancers[reported], Weight: 128}})
+}
+
+func checkRejoin(s *scene, name string, p permission) string {
+	return s.invoke(name, contract.CheckInput{Event: ordered(s, p), Begun: true})
+}
+
+func putBack(s *scene, name string, p permission) string {
+	return s.invoke(name, contract.ActInput{Event: ordered(s, p), Execution: "fence-999999999",
+		Decision: contract.Rejoin, CheckedAt: time.Now().UTC(), Record: []contract.Endpoint{}})
 }
 
 // oneGone: with a load balancer that is gone among those that stay, AWS refuses
