@@ -88,7 +88,7 @@ func TestRejoinLeavesAlone(t *testing.T) {
 	record := w.record()
 	first := record[0].Group
 	w.take(func(g fake.Group, e fake.Endpoint) bool {
-		return ofB(g, e) && !(g.ARN == first && strings.Contains(e.ID, "/net/b1"))
+		return ofB(g, e) && (g.ARN != first || !strings.Contains(e.ID, "/net/b1"))
 	})
 	w.ga.Edit("meanwhile", func(s *fake.State) {
 		g := &s.Accelerators[0].Listeners[0].Groups[0]
@@ -112,7 +112,7 @@ func TestRejoinFails(t *testing.T) {
 		}
 	}
 	type typed = func(error) bool
-	transient, refused, misconfigured := typed(isA[*contract.Transient]), typed(isA[*contract.Refused]), typed(isA[*contract.Misconfigured])
+	transient, refused, misconfigured := isA[*contract.Transient], isA[*contract.Refused], isA[*contract.Misconfigured]
 	tests := map[string]struct {
 		prepare func(w *world, record []contract.Endpoint) []contract.Endpoint
 		is      typed
