@@ -41,7 +41,7 @@ func destroy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if want := 1 + 5*(leases+2); len(groups) != want {
+	if want := 1 + 5*(leases+3); len(groups) != want {
 		return fmt.Errorf("%d log groups were kept, want %d: one for ingest and five for each deployment", len(groups), want)
 	}
 	return nil

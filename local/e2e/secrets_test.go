@@ -226,7 +226,7 @@ func deadLetters(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if want := leases + 2; len(queues) != want {
+	if want := leases + 3; len(queues) != want {
 		return "", fmt.Errorf("found %d queues of dead letters, want %d", len(queues), want)
 	}
 	var text strings.Builder
