@@ -337,29 +337,21 @@ func TestUndoBesideANewerFence(t *testing.T) {
 // TestFaults: each call of each step fails, and fails although it was applied.
 // The step says so, loses nothing of the survivor's, and succeeds when repeated.
 func TestFaults(t *testing.T) {
-	steps := []contract.Action{contract.ActionCheck, contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionFinish, contract.ActionUndo}
-	for i, action := range steps {
-		prepared := func(t *testing.T) *scene {
-			s := fenced(t)
-			if action == contract.ActionUndo {
-				s.Infinispan.HoldPushes()
-				i = 3
-			}
-			s.must(steps[:i]...)
-			s.Infinispan.ForgetCalls()
-			return s
-		}
-		clean := prepared(t)
-		clean.must(action)
+	s := fenced(t)
+	for _, action := range []contract.Action{contract.ActionCheck, contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionFinish, contract.ActionUndo} {
+		s.t = t
+		s.put(action)
+		s.must(action)
 		for _, site := range []string{a, b} {
 			kinds := map[double.Kind]bool{}
-			for _, c := range clean.Infinispan.Calls(site) {
+			for _, c := range s.Infinispan.Calls(site) {
 				kinds[c.Kind] = true
 			}
 			for kind := range kinds {
 				for how, effect := range map[string]double.Effect{"failed": double.Answer(500), "failed but applied": double.FailedButApplied()} {
 					t.Run(fmt.Sprintf("%s/%s at %s/%s", action, kind, site, how), func(t *testing.T) {
-						s := prepared(t)
+						s.t = t
+						s.put(action)
 						s.Infinispan.Inject(site, double.Fault{On: kind, Do: effect})
 						_, err := s.do(action)
 						tolerated := action == contract.ActionUndo && (site == b || kind == double.ContainerView || kind == double.CancelPush) ||
@@ -376,6 +368,25 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// put brings the world to where the machine calls the step.
+func (s *scene) put(action contract.Action) {
+	begun := action != contract.ActionCheck && action != contract.ActionClear
+	sent := begun && action != contract.ActionPush
+	s.Infinispan.Switch(a, b, map[bool]string{false: double.Offline, true: double.Online}[sent])
+	s.Infinispan.Switch(b, a, map[bool]string{false: double.Online, true: double.Offline}[begun])
+	state := "IDLE"
+	switch {
+	case action == contract.ActionUndo:
+		state = "SENDING"
+	case sent:
+		state = "OK"
+	}
+	for _, cache := range caches {
+		s.Infinispan.SetPush(a, b, cache, state)
+	}
+	s.Infinispan.ForgetCalls()
 }
 
 // TestBadInput: each field, and nothing is asked.
