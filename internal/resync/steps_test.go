@@ -412,3 +412,16 @@ func TestBadInput(t *testing.T) {
 		t.Error(cmp.Diff(nil, got))
 	}
 }
+
+// TestPutBackDuringUndo: an operator puts the site back meanwhile. Its replication
+// is offline then, so somebody must be told.
+func TestPutBackDuringUndo(t *testing.T) {
+	s := fenced(t)
+	s.Infinispan.Switch(a, b, double.Online)
+	s.before(world.SiteA, func(r *http.Request) {
+		if r.URL.RawQuery == "action=take-offline" {
+			s.endpoint(world.SiteB)
+		}
+	})
+	s.want(contract.ActionUndo, "Refused site-present")
+}
