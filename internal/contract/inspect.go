@@ -104,7 +104,7 @@ func (in InspectInput) Validate() error {
 // ProblemOf is a Problem in place of an error, nil for nil. An error of none of
 // the contract's types is Transient, as at a handler's edge.
 func ProblemOf(err error) *Problem {
-	switch e := Edge(err).(type) {
+	switch e := Edge(err).(type) { //nolint:errorlint // Edge gives exactly one of the three, unwrapped
 	case *Misconfigured:
 		return &Problem{"Misconfigured", e.Reason, e.Text}
 	case *Refused:

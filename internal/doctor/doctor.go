@@ -27,6 +27,8 @@ const (
 type Check string
 
 // The checks of the stack, of each deployment, and of each site.
+//
+//nolint:gosec // names, not credentials
 const (
 	WebhookSecret Check = "webhook-secret"
 	IngestAccepts Check = "ingest-accepts"

@@ -21,7 +21,7 @@ type writer struct {
 }
 
 func (w *writer) line(indent int, format string, args ...any) {
-	w.WriteString(strings.Repeat("  ", indent) + fmt.Sprintf(format, args...) + "\n")
+	_, _ = w.WriteString(strings.Repeat("  ", indent) + fmt.Sprintf(format, args...) + "\n")
 }
 
 // gap writes a field, or an item of a list, that somebody must fill in.

@@ -65,6 +65,7 @@ func steps() map[string]step {
 		all[function+" ReadEndpointGroups globalaccelerator:ListEndpointGroups"] = reads
 		all[function+" ReadLoadBalancerTags elasticloadbalancing:DescribeTags"] = reads
 	}
+	inspectSteps(all)
 	return all
 }
 
@@ -83,7 +84,7 @@ func steps() map[string]step {
 func TestEveryPermissionIsNeeded(t *testing.T) {
 	s := enter(t, "trio")
 	cases, used := steps(), map[string]bool{}
-	for _, label := range []string{"ingest", "trio-checkhealth", "trio-updateaccelerator", "trio-takeoffline", "trio-resync"} {
+	for _, label := range []string{"ingest", "trio-checkhealth", "trio-updateaccelerator", "trio-takeoffline", "trio-inspect", "trio-resync"} {
 		name, role := s.functionOf(label)
 		policy := s.policy(role)
 		kind := strings.TrimPrefix(label, "trio-")
