@@ -66,6 +66,7 @@ func steps() map[string]step {
 		all[function+" ReadLoadBalancerTags elasticloadbalancing:DescribeTags"] = reads
 	}
 	inspectSteps(all)
+	switchSteps(all)
 	return all
 }
 
