@@ -46,7 +46,7 @@ type AcceleratorState struct {
 	Listeners int `json:"listeners"`
 	// Configured are the names that the deployed configuration expects: what an
 	// alert's label may say.
-	Configured   []string `json:"configured"`
+	Configured   []string `json:"configured,omitempty"`
 	Unattributed []string `json:"unattributed,omitempty"` // load balancers of no configured site
 	Problem      *Problem `json:"problem,omitempty"`
 }
