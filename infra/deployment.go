@@ -115,7 +115,7 @@ func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN, p
 		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
 		TimeoutSeconds: contract.CheckHealthTimeout,
 		Environment:    map[string]string{config.EnvPauseParameter: pause},
-		Statements:     append(append(readAccelerator(accelerator), secrets...), readStatus(accelerator), readPause(pause)),
+		Statements:     append(append(append(readAccelerator(accelerator), readStatus(accelerator)), secrets...), readPause(pause)),
 	}
 	update := functionProps{
 		Description:    "Sitefence: takes a site's endpoints out of the accelerator, and puts them back",
