@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		}
 		ready = append(ready, file)
 	}
+	t.Cleanup(healthChecks())
 	testscript.RunT(inTurn{t}, testscript.Params{
 		Files: ready, UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUpScript,
@@ -87,6 +88,7 @@ func setUpScript(e *testscript.Env) error {
 		return err
 	}
 	e.Setenv("PATH", programs+string(os.PathListSeparator)+e.Getenv("PATH"))
+	e.Setenv("CA_DIR", deployed.Dir)
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_CONFIG_HOME": home + "/config", "XDG_DATA_HOME": home + "/data",
 		"SITEFENCE_LOCAL": handle, "CONFIG": filepath.Join(deployed.Dir, "sitefence.yaml"),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -116,6 +117,39 @@ func present(d *stack.Deployment) []string {
 	}
 	slices.Sort(sites)
 	return sites
+}
+
+// healthChecks are the accelerator's: an endpoint that was put back is found well
+// after a moment. The function that it returns ends them.
+func healthChecks() func() {
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			for _, a := range deployed.Accelerator.Snapshot().Accelerators {
+				for _, l := range a.Listeners {
+					for _, g := range l.Groups {
+						for _, e := range g.Endpoints {
+							if e.Health == ga.Initial {
+								deployed.Accelerator.SetHealth(e.ID, ga.Healthy)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wait.Wait()
+	}
 }
 
 // started waits for the execution of the machine that was not there before.
