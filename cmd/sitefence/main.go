@@ -74,6 +74,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newInit(), newDoctor(), newManifests(), newDemo())
 	root.AddCommand(newStatus(), newHistory(), newReport(), newReplay())
+	root.AddCommand(newPause(), newResume(), newDrill(), newFence(), newRestore())
 	return root
 }
 
