@@ -24,9 +24,6 @@ import (
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
-// label marks a drill's alert; by being there, whatever its value.
-const label = "drill"
-
 // Alert is the alert of one rehearsal.
 type Alert struct {
 	Accelerator    string // one of the names that ingest knows
@@ -45,7 +42,7 @@ func New(accelerator string, reporter, site contract.Site, now time.Time) Alert 
 // Webhook is what Alertmanager would post of it.
 func (a Alert) Webhook() ([]byte, error) {
 	labels := map[string]string{"alertname": alert.Name, "accelerator": a.Accelerator,
-		"reporter": string(a.Reporter), "site": string(a.Site), label: "true"}
+		"reporter": string(a.Reporter), "site": string(a.Site), alert.DrillLabel: "true"}
 	return json.Marshal(map[string]any{
 		"version": alert.Version, "groupKey": "sitefence drill", "truncatedAlerts": 0, "status": "firing", "receiver": "sitefence",
 		"groupLabels": map[string]string{}, "commonLabels": labels, "commonAnnotations": map[string]string{},

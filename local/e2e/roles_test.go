@@ -51,7 +51,7 @@ func steps() map[string]step {
 		"resync SeeWhatRuns states:ListExecutions":                     {prepare: inSync, run: seeWhatRuns},
 		"resync ReadTargets elasticloadbalancing:DescribeTargetGroups": {prepare: inSync, run: ready},
 		"resync ReadTargets elasticloadbalancing:DescribeTargetHealth": {prepare: inSync, run: ready},
-		"checkhealth ReadPause ssm:GetParameter": {prepare: bothPresent, run: readPause},
+		"checkhealth ReadPause ssm:GetParameter":                       {prepare: bothPresent, run: readPause},
 
 		"updateaccelerator WriteEndpointGroups globalaccelerator:UpdateEndpointGroup": write,
 		"updateaccelerator WriteEndpointGroups globalaccelerator:RemoveEndpoints":     {prepare: oneGone, run: updateAccelerator},
