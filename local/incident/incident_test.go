@@ -48,7 +48,7 @@ func must(t *testing.T, err error) {
 }
 
 // TestStraightOld and TestStraightNew are the whole of it: the link breaks, one
-// site survives; it heals, nothing changes; the lost site is brought back by hand;
+// site survives; it heals, nothing changes; the lost site is brought back by the operator's command;
 // the link breaks again, and the next generation of the fence does the same.
 func TestStraightOld(t *testing.T) { straight(t, "straight-old", manifests.Defaults()) }
 
@@ -63,7 +63,7 @@ func straight(t *testing.T, name string, timing manifests.Timing) {
 	must(t, w.Check(ctx, first)) // nothing comes back by itself
 	must(t, w.Sites.TakeOffline(ctx, first.Lost, first.Survivor))
 	must(t, w.Sites.Write(ctx, first.Lost, "stale", "x")) // a write that only the lost site has
-	must(t, w.Restore(ctx, first))
+	newOperator(ctx, t, name).restore(ctx, t, w, first)
 	if got := w.Serving(); len(got) != 2 {
 		t.Fatalf("after the restore the accelerator holds %v", got)
 	}

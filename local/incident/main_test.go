@@ -24,7 +24,7 @@ const (
 	// waitScale shortens the waits of the machines; their number stays.
 	waitScale = 0.3
 	// patience bounds a scenario: a deadline for conditions, not a wait.
-	patience = 3 * time.Minute
+	patience = 5 * time.Minute
 )
 
 // quick is the generated configuration with short times, which are not what the

@@ -23,6 +23,12 @@ func (w *World) Heal(ctx context.Context) error {
 // its data equal to the survivor's, Keycloak is started, no alert is left, and
 // only then its endpoints return, as the fence recorded them.
 func (w *World) Restore(ctx context.Context, fence Fence) error {
+	return w.RestoreBy(ctx, fence, w.sync, w.rejoin)
+}
+
+// RestoreBy is Restore with the machine's two phases started in another way, as
+// by the operator's command.
+func (w *World) RestoreBy(ctx context.Context, fence Fence, sync, rejoin func(context.Context, Fence) error) error {
 	if err := w.AwaitQuiet(ctx); err != nil {
 		return err
 	}
@@ -30,7 +36,7 @@ func (w *World) Restore(ctx context.Context, fence Fence) error {
 		return err
 	}
 	w.writers[fence.Lost].stop()
-	if err := w.sync(ctx, fence); err != nil {
+	if err := sync(ctx, fence); err != nil {
 		return err
 	}
 	for _, site := range w.Deployment.Sites {
@@ -45,7 +51,7 @@ func (w *World) Restore(ctx context.Context, fence Fence) error {
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
-	return w.rejoin(ctx, fence)
+	return rejoin(ctx, fence)
 }
 
 // sync runs the restore machine and wants it to end with equal data.
