@@ -64,7 +64,7 @@ func inspectSteps(all map[string]step) {
 	all["inspect ReadSecret secretsmanager:GetSecretValue"] = again
 	for _, key := range []string{
 		"ReadListeners globalaccelerator:ListListeners", "ReadEndpointGroups globalaccelerator:ListEndpointGroups",
-		"ReadLoadBalancerTags elasticloadbalancing:DescribeTags", "DescribeAccelerator globalaccelerator:DescribeAccelerator",
+		"ReadLoadBalancerTags elasticloadbalancing:DescribeTags", "ReadStatus globalaccelerator:DescribeAccelerator",
 		"ReadTargets elasticloadbalancing:DescribeTargetGroups", "ReadTargets elasticloadbalancing:DescribeTargetHealth",
 		"ReadPause ssm:GetParameter",
 	} {

@@ -68,7 +68,7 @@ func (s *scene) reset() {
 	s.world.ReleasePushes()
 	for _, site := range s.world.Sites() {
 		s.world.ClearFaults(site.Name)
-		s.must(s.world.Listen(s.ctx, site.Name))
+		s.must(s.world.RestartSite(s.ctx, site.Name)) // a scenario before may have stopped it
 		for _, other := range s.world.Sites() {
 			if other.Name != site.Name {
 				s.must(s.world.BringOnline(s.ctx, site.Name, other.Name))
