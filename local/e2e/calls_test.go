@@ -69,21 +69,34 @@ func functions(ctx context.Context) ([]function, string, error) {
 	return out.Functions, string(data), json.Unmarshal(data, &out)
 }
 
-// logGroups lists the stack's log groups.
+// logGroups lists the stack's log groups, of which one answer holds 50.
 func logGroups(ctx context.Context) ([]string, error) {
-	var out struct {
-		LogGroups []struct{ LogGroupName string }
-	}
-	if err := read(ctx, "logs", "Logs_20140328.DescribeLogGroups", "{}", &out); err != nil {
-		return nil, err
-	}
 	var names []string
-	for _, g := range out.LogGroups {
-		if strings.HasPrefix(g.LogGroupName, "/aws/vendedlogs/states/sitefence-") || strings.HasPrefix(g.LogGroupName, "/aws/lambda/sitefence-") {
-			names = append(names, g.LogGroupName)
+	for token := ""; ; {
+		in := map[string]any{"limit": 50}
+		if token != "" {
+			in["nextToken"] = token
+		}
+		body, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		var out struct {
+			LogGroups []struct{ LogGroupName string }
+			NextToken string
+		}
+		if err := read(ctx, "logs", "Logs_20140328.DescribeLogGroups", string(body), &out); err != nil {
+			return nil, err
+		}
+		for _, g := range out.LogGroups {
+			if strings.HasPrefix(g.LogGroupName, "/aws/vendedlogs/states/sitefence-") || strings.HasPrefix(g.LogGroupName, "/aws/lambda/sitefence-") {
+				names = append(names, g.LogGroupName)
+			}
+		}
+		if token = out.NextToken; token == "" {
+			return names, nil
 		}
 	}
-	return names, nil
 }
 
 // logText is all that was logged to the groups whose name holds the text, since

@@ -41,8 +41,8 @@ func destroy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if want := 1 + 5*(leases+3); len(groups) != want {
-		return fmt.Errorf("%d log groups were kept, want %d: one for ingest and five for each deployment", len(groups), want)
+	if want := 1 + 8*(leases+3); len(groups) != want {
+		return fmt.Errorf("%d log groups were kept, want %d: one for ingest and eight for each deployment", len(groups), want)
 	}
 	return nil
 }
