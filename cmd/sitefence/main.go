@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sitefence/sitefence/internal/release"
 	"github.com/sitefence/sitefence/local/demo"
 )
 
@@ -66,7 +67,7 @@ func newRoot() *cobra.Command {
 		Short: "Fences one of two Keycloak sites when the link between them breaks.",
 		// An error is one line, without the whole usage under it.
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		Args: cobra.NoArgs, Version: release.Version,
 		// Without a RunE the bare command would be a success that did nothing.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usagef("a command is missing: one of %s", names(cmd.Commands()))
