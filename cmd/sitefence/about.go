@@ -96,6 +96,7 @@ func ofConfig(c config.Config, deployment string) (facts, error) {
 }
 
 func ofInspection(i contract.Inspection) (f facts) {
+	f.user = i.WebhookUser
 	if len(i.Accelerator.DNSNames) > 0 {
 		f.accelerator = i.Accelerator.DNSNames[0]
 	}
@@ -120,6 +121,10 @@ func (o opened) inspect(ctx context.Context) (contract.Inspection, error) {
 // sites one names both; of more both must be named.
 func (f facts) pair(reporter, site string) (contract.Site, contract.Site, error) {
 	r, s := contract.Site(reporter), contract.Site(site)
+	// What was typed wrong is told, not what would follow from it.
+	if s != "" && !slices.Contains(f.sites, s) {
+		return "", "", usagef("--site: got %.60q, want one of %s", s, list(f.sites))
+	}
 	other := func(of contract.Site) contract.Site {
 		if len(f.sites) != 2 || !slices.Contains(f.sites, of) {
 			return ""

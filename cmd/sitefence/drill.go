@@ -20,7 +20,7 @@ const drillLong = `Rehearse a fence. An alert that is marked as a drill goes thr
 the guard and the fence machine: everything is read and decided, and the functions
 that would write answer with their plan. Nothing is changed.
 
-The webhook's user comes from the configuration or --user; the password from the
+The webhook's user is the one that was deployed; the password comes from the
 stack's secret or standard input, never from an argument.
 
 Exits with 0 if a real alert would have fenced the site, with 1 if not.`
@@ -56,7 +56,7 @@ func newDrill() *cobra.Command {
 	f.target.flags(cmd)
 	f.about.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.user, "user", "", "The webhook's user (default: the configuration's).")
+	flags.StringVar(&f.user, "user", "", "The webhook's user (default: the one that was deployed).")
 	flags.BoolVar(&f.both, "both", false, "Rehearse the other direction too.")
 	flags.BoolVar(&f.stdin, "password-stdin", false, "Read the webhook's password from standard input instead of the stack's secret.")
 	return cmd

@@ -39,6 +39,11 @@ func TestDrill(t *testing.T) {
 		"passed over, since this was a drill: site-visible", "note: would be refused: x", "ingest took the alert", "the fence rehearsed")
 	has(t, a.webhooks[0], `"drill":"true"`, `"reporter":"site-a"`, `"site":"site-b"`, `"accelerator":"x.awsglobalaccelerator.com"`)
 
+	// The user that was deployed is known without the configuration.
+	a.inspect.WebhookUser = "alertmanager"
+	if _, _, err := a.command("drill", "--site", "site-b"); err != nil {
+		t.Errorf("without --user: %v", err)
+	}
 	out, _, err = a.typing(password+"\n", "drill", "--both", "--user", "alertmanager", "--password-stdin", "-o", "json")
 	var answer drillAnswer
 	if err != nil || json.Unmarshal([]byte(out), &answer) != nil {
@@ -47,7 +52,7 @@ func TestDrill(t *testing.T) {
 	if r := answer.Rehearsals; len(r) != 2 || r[0].Site != "site-b" || r[1].Site != "site-a" || !r[0].Rehearsed || len(r[1].Removed) != 1 || r[0].Guard == r[1].Guard {
 		t.Errorf("%+v", r)
 	}
-	if len(a.webhooks) != 3 || a.webhooks[1] == a.webhooks[2] {
+	if len(a.webhooks) != 4 || a.webhooks[2] == a.webhooks[3] {
 		t.Errorf("%d webhooks", len(a.webhooks))
 	}
 }

@@ -64,7 +64,7 @@ func TestFenceRefuses(t *testing.T) {
 		"no reason":            {args: []string{"--site", "site-b"}, usage: true, want: "--reason"},
 		"nobody to ask":        {args: []string{"--site", "site-b", "--reason", "x"}, usage: true, want: "--yes-i-mean"},
 		"another deployment":   {args: []string{"--site", "site-b", "--reason", "x", "--yes-i-mean", "keycloack"}, usage: true, want: "--yes-i-mean"},
-		"unknown site":         {args: []string{"--site", "site-x", "--reason", "x", "--yes-i-mean", "keycloak"}, usage: true, want: "site-a, site-b"},
+		"unknown site":         {args: []string{"--site", "site-x", "--reason", "x", "--yes-i-mean", "keycloak"}, usage: true, want: `--site: got "site-x", want one of site-a, site-b`},
 		"fenced already":       {args: []string{"--site", "site-b", "--reason", "x", "--yes-i-mean", "keycloak"}, change: func(a *operated) { a.inspect = fencedInspection() }, want: "fenced already"},
 		"the last one":         {args: []string{"--site", "site-a", "--reason", "x", "--yes-i-mean", "keycloak"}, change: func(a *operated) { a.inspect = fencedInspection() }, want: "nobody would serve"},
 		"nobody knows":         {args: []string{"--site", "site-b", "--reason", "x", "--yes-i-mean", "keycloak"}, change: func(a *operated) { a.inspect.Accelerator.Problem = &contract.Problem{Text: "throttled"} }, want: "throttled"},
