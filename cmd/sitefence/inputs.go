@@ -10,6 +10,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/config"
@@ -50,7 +51,7 @@ func (f *manifestsFlags) input(ctx context.Context, c config.Config) (manifests.
 
 // ask fills in what AWS knows.
 func (f *manifestsFlags) ask(ctx context.Context, in *manifests.Input, secretName string) error {
-	account, err := awsconfig.LoadDefaultConfig(ctx)
+	account, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
 	if err != nil {
 		return fmt.Errorf("finding AWS credentials: %w", err)
 	}
@@ -60,7 +61,7 @@ func (f *manifestsFlags) ask(ctx context.Context, in *manifests.Input, secretNam
 	if f.stack != "" {
 		out, err := deployed.Read(ctx, cloudformation.NewFromConfig(account), f.stack)
 		if err != nil {
-			return err
+			return unread(err, f.stack, account.Region)
 		}
 		in.IngestURL = out.IngestURL
 		if f.passwordFromStack {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/sitefence/sitefence/internal/deployed"
@@ -77,9 +81,9 @@ func (t *target) open(ctx context.Context) (connection, error) {
 	}
 	if a.outputs, err = deployed.Read(ctx, cloudformation.NewFromConfig(a.aws), t.stack); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
-			err = cause
+			return connection{}, cause
 		}
-		return connection{}, err
+		return connection{}, unread(err, t.stack, a.aws.Region)
 	}
 	a.postURL = a.outputs.IngestURL
 	if t.local {
@@ -90,7 +94,8 @@ func (t *target) open(ctx context.Context) (connection, error) {
 
 // awsAccount is AWS as its own command line finds it.
 func awsAccount(ctx context.Context) (aws.Config, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	// The SDK's own warnings are no answer to a person.
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("finding AWS credentials: %w", err)
 	}
@@ -98,4 +103,22 @@ func awsAccount(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, errors.New("AWS_REGION: got nothing, want the Region of the stack (or a profile that has one)")
 	}
 	return cfg, nil
+}
+
+// unread says in one line why a stack could not be read, and what to do.
+func unread(err error, stack, region string) error {
+	if api, answered := errors.AsType[smithy.APIError](err); answered {
+		if strings.Contains(api.ErrorMessage(), "does not exist") {
+			return fmt.Errorf("stack %s does not exist in %s: name the stack by --stack, its Region by AWS_REGION, its account by AWS_PROFILE", stack, region)
+		}
+		return fmt.Errorf("reading the outputs of stack %s in %s: %.100s: %.300s; look whose credentials these are (aws sts get-caller-identity)",
+			stack, region, api.ErrorCode(), api.ErrorMessage())
+	}
+	if strings.Contains(err.Error(), "get credentials") {
+		return errors.New("no AWS credentials were found: log in (aws sso login), or name a profile by AWS_PROFILE")
+	}
+	if lost, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("AWS cannot be reached (%w): look at the network, AWS_REGION and AWS_ENDPOINT_URL", lost.Err)
+	}
+	return err
 }
