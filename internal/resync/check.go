@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,7 +107,14 @@ func answers(cluster *infinispan.Client) func(context.Context, run) (string, err
 			return "", err
 		}
 		backups, err := cluster.Backups(ctx)
-		return fmt.Sprintf("it sees %v, its backups: %v", view, backups), err
+		var seen, towards []string
+		for _, site := range view {
+			seen = append(seen, string(site))
+		}
+		for _, site := range slices.Sorted(maps.Keys(backups)) {
+			towards = append(towards, fmt.Sprintf("%s %s", site, backups[site]))
+		}
+		return fmt.Sprintf("it sees %s; its backups: %s", strings.Join(seen, ", "), strings.Join(towards, ", ")), err
 	}
 }
 
@@ -141,7 +149,7 @@ func alike(ctx context.Context, r run) (string, error) {
 				"%s sends state to %s already (%v), or one that never ended sticks; run sitefence restore --abort, or cancel it there", way.name, way.to, sending)
 		}
 	}
-	return fmt.Sprintf("%v, and no state is sent", caches), nil
+	return fmt.Sprintf("%s, and no state is sent", strings.Join(caches, ", ")), nil
 }
 
 func names(caches map[string]infinispan.Status) []string { return slices.Sorted(maps.Keys(caches)) }
