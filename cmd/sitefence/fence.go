@@ -108,7 +108,7 @@ func (f *fenceFlags) run(cmd *cobra.Command) error {
 	if err := o.tellState(now); err != nil {
 		return err
 	}
-	if err := mayFence(now, survivor, site); err != nil {
+	if err := mayFence(now, survivor, site, o.flags); err != nil {
 		return err
 	}
 	if f.confirm == "" {
@@ -137,7 +137,7 @@ func (f *fenceFlags) run(cmd *cobra.Command) error {
 }
 
 // mayFence refuses what the guard would refuse too, before anybody is asked.
-func mayFence(now contract.Inspection, survivor, site contract.Site) error {
+func mayFence(now contract.Inspection, survivor, site contract.Site, flags string) error {
 	if p := now.Accelerator.Problem; p != nil {
 		return refusef("the accelerator cannot be read: %s", p.Text)
 	}
@@ -146,7 +146,7 @@ func mayFence(now contract.Inspection, survivor, site contract.Site) error {
 		case s.Name == site && s.Standing.Endpoints == 0:
 			return refusef("%s is not in the accelerator: it is fenced already, or was never put there", site)
 		case s.Name == survivor && s.Standing.InService == 0:
-			return refusef("%s is not in service, so nobody would serve: bring it back first (sitefence restore --site %s)", survivor, survivor)
+			return refusef("%s is not in service, so nobody would serve: bring it back first (sitefence restore --site %s%s)", survivor, survivor, flags)
 		}
 	}
 	return nil
@@ -179,7 +179,7 @@ func (o opened) followOrder(ctx context.Context, guard, usual string) (history.I
 	defer show.end()
 	incident, err := follow.Incident(ctx, o.states, guard, show.event)
 	if err != nil {
-		return incident, fmt.Errorf("not following any more: %w. It goes on by itself; see `sitefence status`. The guard execution is %s", err, guard)
+		return incident, fmt.Errorf("not following any more: %w. It goes on by itself; see `sitefence status%s`. The guard execution is %s", err, o.flags, guard)
 	}
 	return incident, nil
 }
@@ -201,7 +201,7 @@ func (o opened) tellFence(i history.Incident, survivor, site contract.Site, bega
 		}
 	}
 	if a.Outcome != history.Fenced {
-		return refusef("%s was not fenced: %s %s %s", site, a.Outcome, a.Reason, a.Cause)
+		return refusef("%s was not fenced: %s %s %s", site, a.Outcome, a.Reason, history.Said(a.Cause))
 	}
 	var errs []error
 	errs = append(errs, o.say("%s is fenced (%s, %.0f s): %s goes on alone.", site, a.Fence, a.Seconds, survivor))
@@ -211,7 +211,7 @@ func (o opened) tellFence(i history.Incident, survivor, site contract.Site, bega
 	if r := a.Replication; r != nil {
 		errs = append(errs, o.say("  replication from %s to %s: %s", survivor, site, r.Backup))
 	}
-	errs = append(errs, o.say("Stop Keycloak at %s before you work on it. Bring it back with: sitefence restore --site %s", site, site))
+	errs = append(errs, o.say("Stop Keycloak at %s before you work on it. Bring it back with: sitefence restore --site %s%s", site, site, o.flags))
 	return errors.Join(errs...)
 }
 

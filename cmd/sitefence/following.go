@@ -51,7 +51,7 @@ func (t *teller) event(e history.Event) {
 	doing, worth := words[e.State]
 	switch {
 	case e.Kind == history.Failed:
-		t.show("%s failed, and may be tried again: %.300s", wording(e.State), e.Cause)
+		t.show("%s: a try failed: %.300s", wording(e.State), history.Said(e.Cause))
 	case e.Kind == history.Entered && worth:
 		t.show("%s", doing)
 	}

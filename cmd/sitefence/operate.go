@@ -28,6 +28,8 @@ type opened struct {
 	screen     *screen.Screen
 	deployment deployed.Deployment
 	states     *sfn.Client
+	// flags are those with which another command reaches the same deployment.
+	flags string
 }
 
 // operate opens the deployment that the flags name.
@@ -44,7 +46,11 @@ func (t *target) operate(cmd *cobra.Command) (opened, error) {
 	if err != nil {
 		return opened{}, fmt.Errorf("--deployment: %w", err)
 	}
-	return opened{connection: c, screen: s, deployment: d, states: sfn.NewFromConfig(c.aws)}, nil
+	flags := t.same(cmd)
+	if len(c.outputs.Deployments) > 1 {
+		flags = " --deployment " + d.Name + flags
+	}
+	return opened{connection: c, screen: s, deployment: d, states: sfn.NewFromConfig(c.aws), flags: flags}, nil
 }
 
 // lacks is a stack of an earlier release.

@@ -88,8 +88,8 @@ func (f *pauseFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	if b := answer.Before; b != nil && !f.force {
-		return refusef("%s is paused already, until %s, by %s: %s. Replace that with --force, or end it with `sitefence resume`",
-			o.deployment.Name, clock(b.Until), b.By, b.Reason)
+		return refusef("%s is paused already, until %s, by %s: %s. Replace that with --force, or end it with `sitefence resume%s`",
+			o.deployment.Name, clock(b.Until), b.By, b.Reason, o.flags)
 	}
 	by, err := o.who(ctx, f.by)
 	if err != nil {
@@ -116,9 +116,9 @@ func (o opened) tellPause(a pauseAnswer) error {
 		err = errors.Join(err, o.screen.Line("Before it was paused until %s, by %s: %s", clock(b.Until), b.By, b.Reason))
 	}
 	if len(a.Running) > 0 {
-		err = errors.Join(err, o.screen.Line("%s has begun and is finished anyway; follow it with `sitefence status --watch`.", strings.Join(a.Running, ", ")))
+		err = errors.Join(err, o.screen.Line("%s has begun and is finished anyway; follow it with `sitefence status --watch%s`.", strings.Join(a.Running, ", "), o.flags))
 	}
-	return errors.Join(err, o.screen.Line("No fence begins until then. End it early with `sitefence resume`."))
+	return errors.Join(err, o.screen.Line("No fence begins until then. End it early with `sitefence resume%s`.", o.flags))
 }
 
 const resumeLong = `End a pause. What still fires is handled at its next repeat, within minutes.

@@ -128,7 +128,8 @@ func TestRestoreAnswersJSONOnce(t *testing.T) {
 func TestRestoreThatStops(t *testing.T) {
 	a, _ := afterAFence(t)
 	a.onStart = func(r awsfake.Run) []awsfake.Run {
-		r.Status, r.Error, r.Cause = "FAILED", "Refused", "The restore stopped, and replication is offline again. Mend what is named here: the sites do not see each other"
+		r.Status, r.Error = "FAILED", "Refused"
+		r.Cause = `The restore stopped, and replication is offline again. Mend what is named here: {"errorMessage": "not-seen: the sites do not see each other", "errorType": "Refused"}`
 		return []awsfake.Run{r}
 	}
 	_, _, err := a.command("restore", "--site", "site-b", "--keycloak-stopped")
@@ -136,6 +137,9 @@ func TestRestoreThatStops(t *testing.T) {
 		t.Fatal("no error")
 	}
 	has(t, err.Error(), "restore-12-1", "replication is offline again", "do not see each other")
+	if strings.Contains(err.Error(), "errorMessage") {
+		t.Errorf("a function's JSON is shown to a person: %v", err)
+	}
 	out, _, err := a.command("restore", "--status")
 	if err != nil {
 		t.Fatal(err)
@@ -261,17 +265,18 @@ func TestRestoreRefuses(t *testing.T) {
 		usage  bool
 		want   string
 	}{
-		"no site":        {args: nil, usage: true, want: "--site"},
-		"two modes":      {args: []string{"--status", "--abort"}, usage: true, want: "--status"},
-		"ignored flag":   {args: []string{"--continue", "--endpoint", "x"}, usage: true, want: "--endpoint"},
-		"stray argument": {args: []string{"--site", "site-b", "restore-12-1"}, want: "restore-12-1"},
-		"nobody to ask":  {args: []string{"--site", "site-b"}, usage: true, want: "--keycloak-stopped"},
-		"unknown site":   {args: []string{"--site", "site-x"}, want: "site-x"},
-		"bad endpoint":   {args: []string{"--site", "site-b", "--keycloak-stopped", "--endpoint", "x"}, usage: true, want: "--endpoint"},
-		"endpoint twice": {args: []string{"--site", "site-b", "--keycloak-stopped", "--endpoint", endpointFlag, "--endpoint", endpointFlag}, usage: true, want: "twice"},
-		"no such record": {args: []string{"--site", "site-b", "--keycloak-stopped", "--record", "fence-99"}, want: "fence-99"},
-		"it serves":      {args: []string{"--site", "site-b", "--keycloak-stopped"}, change: func(a *operated) { a.inspect = healthy() }, want: "not fenced"},
-		"wrong survivor": {args: []string{"--site", "site-b", "--keycloak-stopped", "--survivor", "site-x"}, usage: true, want: "site-x"},
+		"no site":                         {args: nil, usage: true, want: "--site"},
+		"two modes":                       {args: []string{"--status", "--abort"}, usage: true, want: "--status"},
+		"ignored flag":                    {args: []string{"--continue", "--endpoint", "x"}, usage: true, want: "--endpoint"},
+		"stray argument":                  {args: []string{"--site", "site-b", "restore-12-1"}, want: "restore-12-1"},
+		"nobody to ask":                   {args: []string{"--site", "site-b"}, usage: true, want: "--keycloak-stopped"},
+		"unknown site":                    {args: []string{"--site", "site-x"}, usage: true, want: "--site: got \"site-x\", want one of site-a, site-b"},
+		"bad endpoint":                    {args: []string{"--site", "site-b", "--keycloak-stopped", "--endpoint", "x"}, usage: true, want: "--endpoint"},
+		"endpoint twice":                  {args: []string{"--site", "site-b", "--keycloak-stopped", "--endpoint", endpointFlag, "--endpoint", endpointFlag}, usage: true, want: "twice"},
+		"no such record":                  {args: []string{"--site", "site-b", "--keycloak-stopped", "--record", "fence-99"}, want: "fence-99"},
+		"it serves, and never was fenced": {args: []string{"--site", "site-a", "--keycloak-stopped"}, want: "not fenced"},
+		"it serves":                       {args: []string{"--site", "site-b", "--keycloak-stopped"}, change: func(a *operated) { a.inspect = healthy() }, want: "not fenced"},
+		"wrong survivor":                  {args: []string{"--site", "site-b", "--keycloak-stopped", "--survivor", "site-x"}, usage: true, want: "site-x"},
 		"another restore's site": {args: []string{"--site", "site-a", "--continue", "restore-12-9"}, change: func(a *operated) {
 			in := contract.RestoreInput{Event: contract.Event{Version: "1", Deployment: "keycloak", Reporter: "site-a", Site: "site-b", ReceivedAt: time.Now(),
 				Operation: contract.OperationRejoin, Order: &contract.Order{By: "x"}, Endpoints: []contract.Endpoint{removedEndpoint}}, Phase: contract.PhaseSync, Since: "fence-12"}

@@ -40,7 +40,7 @@ func (r *restore) start(ctx context.Context, name string, in contract.RestoreInp
 	})
 	show.end()
 	if err != nil {
-		return e, fmt.Errorf("not following any more: %w. %s goes on by itself: see `sitefence restore --status`, stop it with `sitefence restore --abort`", err, name)
+		return e, fmt.Errorf("not following any more: %w. %s goes on by itself: see `sitefence restore --status%s`, stop it with `sitefence restore --abort%s`", err, name, r.flags, r.flags)
 	}
 	r.answer.Outcome, r.answer.Error, r.answer.Cause, r.answer.Links = e.Kind(), e.Error, e.Cause, e.Out().Links
 	return e, nil
@@ -103,16 +103,16 @@ func (r *restore) next(e history.Execution) string {
 	site := e.In().Site
 	switch e.Kind() {
 	case history.InSync:
-		return fmt.Sprintf("waits for Keycloak: start it at %s, then: sitefence restore --site %s --continue %s", site, site, e.Name)
+		return fmt.Sprintf("waits for Keycloak: start it at %s, then: sitefence restore --site %s --continue %s%s", site, site, e.Name, r.flags)
 	case history.Undone:
-		return fmt.Sprintf("undone: %s serves alone again. Start again with: sitefence restore --site %s", e.In().Reporter, site)
+		return fmt.Sprintf("undone: %s serves alone again. Start again with: sitefence restore --site %s%s", e.In().Reporter, site, r.flags)
 	case history.RejoinStarted:
 		return "has asked the guard for its turn"
 	}
 	if e.Cause != "" {
-		return strings.TrimSpace(e.Error + ": " + e.Cause)
+		return strings.TrimSpace(e.Error + ": " + history.Said(e.Cause))
 	}
-	return fmt.Sprintf("it was stopped (%s). If it had begun to transfer, %s may replicate to %s: sitefence restore --abort takes that back; then start again", e.Status, e.In().Reporter, site)
+	return fmt.Sprintf("it was stopped (%s). If it had begun to transfer, %s may replicate to %s: sitefence restore --abort%s takes that back; then start again", e.Status, e.In().Reporter, site, r.flags)
 }
 
 // status shows the newest restore and what it waits for.
@@ -178,10 +178,10 @@ func (r *restore) statusOfRejoin(ctx context.Context, e history.Execution) error
 		return r.say("  rejoined (%s): %s serves again.", last.Name, e.In().Site)
 	case !last.Closed():
 		r.answer.Next = "wait: " + last.Name + " is putting it back"
-		return r.say("  %s is putting it back: follow it with `sitefence status --watch`.", last.Name)
+		return r.say("  %s is putting it back: follow it with `sitefence status --watch%s`.", last.Name, r.flags)
 	default:
-		r.answer.Next = fmt.Sprintf("mend what the cause names, then: sitefence restore --site %s --continue", e.In().Site)
-		return r.say("  %s ended %s: %s. Next: %s", last.Name, i.Kind(), orElse(last.Cause, string(last.Out().Reason)), r.answer.Next)
+		r.answer.Next = fmt.Sprintf("mend what the cause names, then: sitefence restore --site %s --continue%s", e.In().Site, r.flags)
+		return r.say("  %s ended %s: %s. Next: %s", last.Name, i.Kind(), orElse(history.Said(last.Cause), string(last.Out().Reason)), r.answer.Next)
 	}
 }
 
@@ -230,6 +230,8 @@ func (r *restore) abort(ctx context.Context) error {
 			return err
 		}
 		if in == nil {
+			r.answer.Execution, r.answer.Outcome = running[strings.LastIndexByte(running, ':')+1:], history.KindFailed
+			r.answer.Next = "Nothing was changed, so there is nothing to undo."
 			return r.say("It had changed nothing.")
 		}
 	}

@@ -15,6 +15,11 @@ func (r *restore) plan(ctx context.Context, f *restoreFlags) (w restoring.Wish, 
 	site := contract.Site(f.site)
 	w = restoring.Wish{Deployment: r.deployment.Name, Site: site, Survivor: contract.Site(f.survivor), KeycloakStopped: f.stopped}
 	now, asked := r.inspect(ctx)
+	if asked == nil {
+		if err := fits(now, site); err != nil {
+			return w, false, err
+		}
+	}
 	var record restoring.Record
 	switch {
 	case len(f.endpoints) > 0:
@@ -42,9 +47,6 @@ func (r *restore) plan(ctx context.Context, f *restoreFlags) (w restoring.Wish, 
 		}
 	}
 	if asked == nil {
-		if err := fits(now, site); err != nil {
-			return w, false, err
-		}
 		known := ofInspection(now)
 		if w.Accelerator == "" {
 			w.Accelerator = known.accelerator

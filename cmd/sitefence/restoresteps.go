@@ -66,10 +66,10 @@ func (r *restore) fromTheStart(ctx context.Context, f *restoreFlags) error {
 		return err
 	}
 	if !r.asker.terminal || r.screen.JSON {
-		r.answer.Next = fmt.Sprintf("Start Keycloak at %s, then: sitefence restore --site %s --continue %s", in.Site, in.Site, name)
+		r.answer.Next = fmt.Sprintf("Start Keycloak at %s, then: sitefence restore --site %s --continue %s%s", in.Site, in.Site, name, r.flags)
 		return r.say("%s", r.answer.Next)
 	}
-	if err := r.asker.typed(fmt.Sprintf("Start Keycloak at %s now. (Later: sitefence restore --site %s --continue %s)", in.Site, in.Site, name), "started", "--continue"); err != nil {
+	if err := r.asker.typed(fmt.Sprintf("Start Keycloak at %s now. (Later: sitefence restore --site %s --continue %s%s)", in.Site, in.Site, name, r.flags), "started", "--continue"); err != nil {
 		return err
 	}
 	if r.scene, err = r.opened.scene(ctx); err != nil {
@@ -109,7 +109,7 @@ func (r *restore) rejoin(ctx context.Context, e history.Execution) error {
 	}
 	guard := e.Out().Guard
 	if !history.IsARN(guard) {
-		return fmt.Errorf("%s asked for a turn, and its output does not name the guard execution: see `sitefence status`", e.Name)
+		return fmt.Errorf("%s asked for a turn, and its output does not name the guard execution: see `sitefence status%s`", e.Name, r.flags)
 	}
 	i, err := r.followOrder(ctx, guard, "two to five minutes")
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *restore) rejoin(ctx context.Context, e history.Execution) error {
 	r.guard(i)
 	if i.Kind() != history.Rejoined {
 		last := i.Last()
-		return refusef("%s is not back: %s %s %s", e.In().Site, i.Kind(), last.Out().Reason, orElse(last.Cause, "Nothing was put back; see `sitefence status`, then `sitefence restore --continue`."))
+		return refusef("%s is not back: %s %s %s", e.In().Site, i.Kind(), last.Out().Reason, orElse(history.Said(last.Cause), fmt.Sprintf("Nothing was put back; see `sitefence status%s`, then `sitefence restore --continue%s`.", r.flags, r.flags)))
 	}
 	for _, p := range i.Last().Out().Endpoints {
 		if err := r.say("  back in the accelerator: %s (weight %d)", p.Endpoint, p.Weight); err != nil {

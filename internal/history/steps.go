@@ -120,20 +120,36 @@ func ReasonOf(e Execution, steps []Step) contract.Reason {
 	return ""
 }
 
-// codeIn finds the reason code in a cause: a function's error is JSON in it, whose
-// message begins with the code.
-func codeIn(cause string) contract.Reason {
+// Said is a cause as a person reads it: the error of a function, which is JSON in
+// it, is its message. What is not understood stays as it is.
+func Said(cause string) string {
+	before, message, after, found := failureIn(cause)
+	if !found {
+		return cause
+	}
+	return before + message + after
+}
+
+// failureIn finds a function's error in a cause.
+func failureIn(cause string) (before, message, after string, found bool) {
 	i := strings.Index(cause, `{"errorMessage"`)
 	if i < 0 {
-		return ""
+		return "", "", "", false
 	}
 	var failure struct {
 		ErrorMessage string `json:"errorMessage"`
 	}
-	if json.NewDecoder(strings.NewReader(cause[i:])).Decode(&failure) != nil {
-		return ""
+	decoder := json.NewDecoder(strings.NewReader(cause[i:]))
+	if decoder.Decode(&failure) != nil || failure.ErrorMessage == "" {
+		return "", "", "", false
 	}
-	code, _, found := strings.Cut(failure.ErrorMessage, ": ")
+	return cause[:i], failure.ErrorMessage, cause[i+int(decoder.InputOffset()):], true
+}
+
+// codeIn finds the reason code in a cause: a function's error begins with it.
+func codeIn(cause string) contract.Reason {
+	_, message, _, _ := failureIn(cause)
+	code, _, found := strings.Cut(message, ": ")
 	if !found || !contract.NamePattern.MatchString(code) {
 		return ""
 	}
