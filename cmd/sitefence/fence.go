@@ -113,7 +113,7 @@ func (f *fenceFlags) run(cmd *cobra.Command) error {
 	}
 	if f.confirm == "" {
 		question := fmt.Sprintf("%s will be taken out of the accelerator of %s, and %s will stop replicating to it.", site, o.deployment.Name, survivor)
-		if err := ask.typed(question, o.deployment.Name, "--yes-i-mean"); err != nil {
+		if err := ask.typed(cmd.Context(), question, o.deployment.Name, "--yes-i-mean"); err != nil {
 			return err
 		}
 	}

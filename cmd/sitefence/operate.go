@@ -129,20 +129,35 @@ func nobodyToAsk(flag string) error {
 }
 
 // typed asks until the end of one line, and wants exactly that text. Where nobody
-// can be asked the error names the flag that answers.
-func (a asker) typed(question, want, flag string) error {
+// can be asked the error names the flag that answers. The end of ctx, which is what
+// Ctrl-C is, ends the question; the reading ends with the process.
+func (a asker) typed(ctx context.Context, question, want, flag string) error {
 	if !a.terminal {
 		return nobodyToAsk(flag)
 	}
 	if _, err := fmt.Fprintf(a.out, "%s\nType %s to go on: ", screen.Clean(question), want); err != nil {
 		return err
 	}
-	line, err := a.in.ReadString('\n')
-	if got := strings.TrimSpace(line); got != want {
-		if err != nil && got == "" {
-			return fmt.Errorf("no answer, so nothing was done: %w", err)
+	type reading struct {
+		line string
+		err  error
+	}
+	read := make(chan reading, 1)
+	go func() {
+		line, err := a.in.ReadString('\n')
+		read <- reading{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(a.out)
+		return fmt.Errorf("no answer, so nothing more was done: %w", context.Cause(ctx))
+	case r := <-read:
+		if got := strings.TrimSpace(r.line); got != want {
+			if r.err != nil && got == "" {
+				return fmt.Errorf("no answer, so nothing more was done: %w", r.err)
+			}
+			return fmt.Errorf("got %.60q, want %s: nothing more was done", got, want)
 		}
-		return fmt.Errorf("got %.60q, want %s: nothing was done", got, want)
 	}
 	return nil
 }

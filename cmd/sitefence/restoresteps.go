@@ -36,7 +36,7 @@ func (r *restore) fromTheStart(ctx context.Context, f *restoreFlags) error {
 	}
 	if !wish.KeycloakStopped && !stateless {
 		question := fmt.Sprintf("The caches of %s will be emptied and filled from %s. Nothing may write there: stop Keycloak at %s now.", wish.Site, wish.Survivor, wish.Site)
-		if err := r.asker.typed(question, "stopped", "--keycloak-stopped"); err != nil {
+		if err := r.asker.typed(ctx, question, "stopped", "--keycloak-stopped"); err != nil {
 			return err
 		}
 		wish.KeycloakStopped = true
@@ -65,12 +65,13 @@ func (r *restore) fromTheStart(ctx context.Context, f *restoreFlags) error {
 	if err := r.say("%s is in sync with %s: replication is online in both directions, proven by reading.", in.Site, in.Reporter); err != nil {
 		return err
 	}
+	later := fmt.Sprintf("sitefence restore --site %s --continue %s%s", in.Site, name, r.flags)
 	if !r.asker.terminal || r.screen.JSON {
-		r.answer.Next = fmt.Sprintf("Start Keycloak at %s, then: sitefence restore --site %s --continue %s%s", in.Site, in.Site, name, r.flags)
+		r.answer.Next = fmt.Sprintf("Start Keycloak at %s, then: %s", in.Site, later)
 		return r.say("%s", r.answer.Next)
 	}
-	if err := r.asker.typed(fmt.Sprintf("Start Keycloak at %s now. (Later: sitefence restore --site %s --continue %s%s)", in.Site, in.Site, name, r.flags), "started", "--continue"); err != nil {
-		return err
+	if err := r.asker.typed(ctx, fmt.Sprintf("Start Keycloak at %s now. (Later: %s)", in.Site, later), "started", "--continue"); err != nil {
+		return fmt.Errorf("%w; %s stays in sync and out of the accelerator until you go on: %s", err, in.Site, later)
 	}
 	if r.scene, err = r.opened.scene(ctx); err != nil {
 		return err
