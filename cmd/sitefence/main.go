@@ -99,10 +99,11 @@ func newDemo() *cobra.Command {
 		Short: "Cut the link between two sites on this machine and watch the pipeline fence one.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			options.Lines = cmd.InOrStdin()
 			return demo.Run(cmd.Context(), os.Stdout, options)
 		},
 	}
-	cmd.Flags().BoolVar(&options.Keep, "keep", false, "Leave everything running until Ctrl-C, and print how to play with it.")
+	cmd.Flags().BoolVar(&options.Keep, "keep", false, "Leave everything running until Ctrl-C, and print how to play with it: the commands with --local, and Enter to heal the link.")
 	cmd.Flags().BoolVar(&options.Double, "double", false, "Use a double of Infinispan's REST interface instead of real servers.")
 	return cmd
 }

@@ -24,6 +24,9 @@ import (
 type Options struct {
 	Keep   bool // wait for the end of ctx after the story
 	Double bool // no real Infinispan, even if there could be one
+	// Lines heals, and then cuts, the link at each line of it while everything is
+	// kept running; nil: never.
+	Lines io.Reader
 }
 
 const (
@@ -69,7 +72,7 @@ func Run(ctx context.Context, out io.Writer, opt Options) (err error) {
 		}
 		defer os.Remove(handle) //nolint:errcheck // a handle that leads nowhere says so
 		d.howTo()
-		<-ctx.Done()
+		d.obey(ctx)
 		d.say("\nStopping everything.")
 	}
 	return nil

@@ -111,11 +111,11 @@ func TestKeep(t *testing.T) {
 	needTools(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	out := screen{want: "Configuration and logs are in", seen: cancel}
-	if err := demo.Run(ctx, &out, demo.Options{Keep: true, Double: true}); err != nil {
+	out := screen{want: "The link is cut: ", seen: cancel}
+	if err := demo.Run(ctx, &out, demo.Options{Keep: true, Double: true, Lines: strings.NewReader("\n\n")}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"api/v2/alerts", "ListExecutions", "StartExecution"} {
+	for _, want := range []string{"api/v2/alerts", "ListExecutions", "StartExecution", "sitefence restore --site site-b --local", "The link is healed: "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say how to use %s", want)
 		}
