@@ -49,10 +49,10 @@ answered 204, and one of a user that does not exist, which must be answered 401.
 Exit status: 0 all is ok; 1 warnings; 2 something failed, or nothing could be
 looked at (a mistake in the command line is 2 as well, with its message on
 standard error and nothing on standard output).`,
-		Example: `  sitefence doctor                           the stack "sitefence", all its deployments
+		Example: `  sitefence doctor                           # the stack "sitefence", all its deployments
   sitefence doctor --deployment keycloak-prod --config sitefence.yaml
   sitefence doctor --output json | jq '.rows[] | select(.status != "ok")'
-  sitefence doctor --local                   the stack that "sitefence demo --keep" keeps`,
+  sitefence doctor --local                   # the stack that "sitefence demo --keep" keeps`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}

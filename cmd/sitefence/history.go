@@ -21,8 +21,8 @@ and the fence that it started are one row. Times are UTC.
 
 The name in the last column but one is what ` + "`sitefence report`" + ` wants.`
 
-const historyExample = `  sitefence history                 the newest 20
-  sitefence history --since 24h     of the last day
+const historyExample = `  sitefence history                 # the newest 20
+  sitefence history --since 24h     # of the last day
   sitefence history --since 2026-11-24 --limit 200 -o json`
 
 const mostRows = 1000

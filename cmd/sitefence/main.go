@@ -97,7 +97,9 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Cut the link between two sites on this machine and watch the pipeline fence one.",
-		Args:  cobra.NoArgs,
+		Example: `  sitefence demo
+  sitefence demo --keep           # then, in another terminal: sitefence status --local`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Lines = cmd.InOrStdin()
 			return demo.Run(cmd.Context(), os.Stdout, options)

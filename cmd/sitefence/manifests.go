@@ -38,8 +38,6 @@ type manifestsFlags struct {
 const manifestsLong = `Print what a site's cluster needs to tell Sitefence that it cannot see another
 site: the alert's rule, Alertmanager's route to the ingest URL, its credentials.
 
-  sitefence manifests --site site-a --stack sitefence --password-from-stack | kubectl apply -f -
-
 --format openshift is for user workload monitoring, operator for a plain
 Prometheus operator, prometheus for plain alertmanager.yml and rules.yml.
 
@@ -48,13 +46,16 @@ from a secret that is named, or from standard input; otherwise the Secret holds
 a placeholder that you replace. AWS is asked as by its own command line: profile,
 AWS_REGION and AWS_ENDPOINT_URL are honoured.`
 
+const manifestsExample = `  sitefence manifests --site site-a --stack sitefence --password-from-stack | kubectl apply -f -
+  sitefence manifests --all --output-dir manifests --stack sitefence --password-from-stack`
+
 func newManifests() *cobra.Command {
 	var f manifestsFlags
 	cmd := &cobra.Command{
 		Use:   "manifests (--site SITE | --all --output-dir DIR) (--ingest-url URL | --stack NAME)",
 		Short: "Print what a site's cluster needs to report a lost site.",
-		Long:  manifestsLong,
-		Args:  cobra.NoArgs,
+		Long:  manifestsLong, Example: manifestsExample,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.set, f.stdin = cmd.Flags().Changed, cmd.InOrStdin()
 			if err := f.check(); err != nil {

@@ -31,8 +31,8 @@ The exit code is 0 when the screen could be shown, whatever it says, and 1 when
 the stack could not be read at all. ` + "`sitefence doctor`" + ` has an exit code for each
 state.`
 
-const statusExample = `  sitefence status                       all deployments of the stack
-  sitefence status --deployment main -w  one, again and again until Ctrl-C
+const statusExample = `  sitefence status                       # all deployments of the stack
+  sitefence status --deployment main -w  # one, again and again until Ctrl-C
   sitefence status -o json | jq -r '.deployments[].headline'`
 
 func newStatus() *cobra.Command {
