@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -121,7 +122,8 @@ func (s *scene) wantStatus(from, to, want string) {
 	}
 }
 
-// before calls hook before every request to a site's Infinispan.
+// before calls hook before every request to a site's Infinispan, one after the
+// other, though requests about several caches come at the same time.
 func (s *scene) before(site contract.Site, hook func(*http.Request)) {
 	s.t.Helper()
 	handler := s.Infinispan.Handler(string(site))
@@ -129,8 +131,11 @@ func (s *scene) before(site contract.Site, hook func(*http.Request)) {
 	for name, client := range s.h.Clusters {
 		clusters[name] = client
 	}
+	var one sync.Mutex
 	clusters[site] = clusters[site].Through(through(func(r *http.Request) (*http.Response, error) {
+		one.Lock()
 		hook(r)
+		one.Unlock()
 		return record(handler, r)
 	}))
 	s.h.Clusters = clusters
