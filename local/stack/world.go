@@ -12,6 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 	"sigs.k8s.io/yaml"
 
@@ -131,6 +132,10 @@ func (s *Stack) authorize(accessKey string, op ga.Operation, resource string) st
 func (s *Stack) createSecret(ctx context.Context, name, value string) error {
 	_, err := secretsmanager.NewFromConfig(s.AWS).CreateSecret(ctx,
 		&secretsmanager.CreateSecretInput{Name: &name, SecretString: &value})
+	if _, there := errors.AsType[*smtypes.ResourceExistsException](err); there {
+		// The names are ours: the SDK sent the call again after its answer was lost.
+		return s.putSecret(ctx, name, value)
+	}
 	if err != nil {
 		return fmt.Errorf("creating secret %s: %w", name, err)
 	}
