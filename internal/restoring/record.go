@@ -31,9 +31,12 @@ const mostFences = 200
 
 // FindRecord reads the fences, the newest first, back to the last rejoin of the
 // site. Several may have removed something: one that stopped halfway, and the one
-// that was replayed after it.
+// that was replayed after it. One that ended well proved the site absent, so what
+// later ones removed had been put back meanwhile: by a rejoin that stopped halfway,
+// or by hand, and then the older record is of a time that is over.
 func FindRecord(ctx context.Context, client Client, fences []Run, site contract.Site) (Record, error) {
 	var record Record
+	halfBack := false
 	for _, run := range fences[:min(len(fences), mostFences)] {
 		e, err := history.Describe(ctx, client, run.ARN)
 		if awserr.Code(err) == "ExecutionDoesNotExist" {
@@ -56,7 +59,11 @@ func FindRecord(ctx context.Context, client Client, fences []Run, site contract.
 			break
 		}
 		if in.Operation == contract.OperationRejoin {
+			halfBack = true
 			continue
+		}
+		if e.Kind() == history.Fenced && len(record.Endpoints) > 0 && !halfBack {
+			break
 		}
 		endpoints, err := removed(ctx, client, e)
 		if err != nil {
@@ -64,6 +71,7 @@ func FindRecord(ctx context.Context, client Client, fences []Run, site contract.
 		}
 		if e.Kind() == history.Fenced || len(endpoints) > 0 {
 			record.add(e, endpoints)
+			halfBack = halfBack && len(endpoints) == 0
 		}
 	}
 	if len(record.Endpoints) == 0 {

@@ -123,8 +123,8 @@ func TestFindRecord(t *testing.T) {
 		err  string
 	}{
 		"one fence":                      {make: func(s *scene) { s.fenced("fence-1", one, two) }, want: []contract.Endpoint{one, two}, from: []string{"fence-1"}},
-		"the newer says of the same":     {make: func(s *scene) { s.fenced("fence-1", one); s.fenced("fence-2", heavier) }, want: []contract.Endpoint{heavier}, from: []string{"fence-2", "fence-1"}},
-		"ten is newer than nine":         {make: func(s *scene) { s.fenced("fence-10", heavier); s.fenced("fence-9", one) }, want: []contract.Endpoint{heavier}, from: []string{"fence-10", "fence-9"}},
+		"the newer says of the same":     {make: func(s *scene) { s.fenced("fence-1", one); s.fenced("fence-2", heavier) }, want: []contract.Endpoint{heavier}, from: []string{"fence-2"}},
+		"ten is newer than nine":         {make: func(s *scene) { s.fenced("fence-10", heavier); s.fenced("fence-9", one) }, want: []contract.Endpoint{heavier}, from: []string{"fence-10"}},
 		"an ensured fence has no record": {make: func(s *scene) { s.fenced("fence-1", one); s.fenced("fence-2") }, want: []contract.Endpoint{one}, from: []string{"fence-2", "fence-1"}},
 		"one that stopped halfway":       {make: func(s *scene) { s.half("fence-1", one, two); s.fenced("fence-2", two) }, want: []contract.Endpoint{two, one}, from: []string{"fence-2", "fence-1"}},
 		"only halfway":                   {make: func(s *scene) { s.half("fence-1", one) }, want: []contract.Endpoint{one}, from: []string{"fence-1"}},
@@ -146,6 +146,23 @@ func TestFindRecord(t *testing.T) {
 			s.put(fence, "fence-3", dry, s.outcome(map[string]any{"outcome": "Rehearsed", "record": []contract.Endpoint{two}}))
 			s.put(fence, "by-hand", event("site-b"), s.outcome(map[string]any{"outcome": "Fenced", "record": []contract.Endpoint{two}}))
 		}, want: []contract.Endpoint{one}, from: []string{"fence-1"}},
+		// Fenced says that the site was out: what a later fence removed somebody had put
+		// back by hand meanwhile, and the older record is of another time.
+		"put back by hand meanwhile": {make: func(s *scene) { s.fenced("fence-1", one); s.fenced("fence-2", two); s.fenced("fence-3") },
+			want: []contract.Endpoint{two}, from: []string{"fence-3", "fence-2"}},
+		"put back by hand meanwhile, then halfway": {make: func(s *scene) { s.fenced("fence-1", one); s.half("fence-2", two); s.fenced("fence-3", heavier) },
+			want: []contract.Endpoint{heavier, two}, from: []string{"fence-3", "fence-2"}},
+		"put back halfway by a rejoin": {make: func(s *scene) {
+			s.fenced("fence-1", one, two)
+			s.put(fence, "fence-2", rejoin(), failed)
+			s.fenced("fence-3", heavier)
+		}, want: []contract.Endpoint{heavier, two}, from: []string{"fence-3", "fence-1"}},
+		"put back halfway after a fence was ensured": {make: func(s *scene) {
+			s.fenced("fence-1", one, two)
+			s.fenced("fence-2")
+			s.put(fence, "fence-3", rejoin(), failed)
+			s.fenced("fence-4", heavier)
+		}, want: []contract.Endpoint{heavier, two}, from: []string{"fence-4", "fence-2", "fence-1"}},
 		"it is back":   {make: func(s *scene) { s.fenced("fence-1", one); s.rejoined("fence-2") }, err: "not fenced: fence-2 put it back"},
 		"never fenced": {make: func(*scene) {}, err: "--endpoint"},
 		"a fence runs": {make: func(s *scene) { s.fenced("fence-1", one); s.put(fence, "fence-2", event("site-b"), running) }, err: "fence-2 is running"},
