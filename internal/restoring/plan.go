@@ -122,49 +122,50 @@ func either(a, b string) string {
 	return b
 }
 
-// Undo is the input that undoes what the newest restore has done so far, nil when
+// Undo is the input that undoes what the restores have done so far, nil when
 // there is nothing to undo. running is the execution to stop first, "" for none.
 // It is asked for now, knowing of every fence there is, so it counts from the newest.
 func Undo(ctx context.Context, client Client, guard string, restores, fences []Run, now time.Time) (in *contract.RestoreInput, running string, err error) {
-	if len(restores) == 0 {
-		return nil, "", nil
-	}
-	e, err := history.Describe(ctx, client, restores[0].ARN)
-	if err != nil {
-		return nil, "", err
-	}
-	got := e.In().RestoreInput
-	if got.Phase == contract.PhaseRejoin {
-		// The execution's last act starts the guard; nothing may pull the
-		// replication away under a rejoin.
-		name := RejoinName(e.Name)
-		if g, err := history.Describe(ctx, client, history.ARN(guard, name)); err == nil {
-			return nil, "", fmt.Errorf("%s has asked for its turn already (guard execution %s, %s), which cannot be taken back: see how it ends with `sitefence restore --status`", e.Name, name, g.Status)
-		} else if awserr.Code(err) != "ExecutionDoesNotExist" {
+	for _, run := range restores {
+		e, err := history.Describe(ctx, client, run.ARN)
+		if err != nil {
 			return nil, "", err
 		}
-	}
-	if !e.Closed() {
-		if got.Phase == contract.PhaseUndo {
-			return nil, "", fmt.Errorf("%s undoes it already: look at it with `sitefence restore --status`", e.Name)
+		got := e.In().RestoreInput
+		needed, err := undoNeeded(ctx, client, guard, fences, e, got.Phase)
+		if errors.Is(err, errNeverBegun) {
+			continue // it says nothing of what was begun before it
 		}
-		running = e.ARN
-	} else if needed, err := undoNeeded(ctx, client, e, got.Phase); err != nil || !needed {
-		return nil, "", err
+		if err != nil || !needed {
+			return nil, "", err
+		}
+		if !e.Closed() {
+			running = e.ARN
+		}
+		got.Phase, got.Since = contract.PhaseUndo, either(Newest(fences), got.Since)
+		got.ReceivedAt = now.UTC().Truncate(time.Millisecond)
+		return &got, running, got.Validate()
 	}
-	got.Phase, got.Since = contract.PhaseUndo, either(Newest(fences), got.Since)
-	got.ReceivedAt = now.UTC().Truncate(time.Millisecond)
-	return &got, running, got.Validate()
+	return nil, "", nil
 }
 
 // RejoinName is the name of the guard execution that a restore execution asks for
 // its turn.
 func RejoinName(restore string) string { return "rejoin-" + strings.TrimPrefix(restore, "restore-") }
 
-// undoNeeded reports whether a closed execution left something behind. A sync that
-// failed has undone itself, unless it failed in that, or was stopped before.
-func undoNeeded(ctx context.Context, client Client, e history.Execution, phase contract.Phase) (bool, error) {
+var errNeverBegun = errors.New("it never began")
+
+// undoNeeded reports whether an execution left something behind, or is about to. A
+// sync that failed has undone itself, unless it failed in that, or was stopped
+// before. Its error is errNeverBegun for one that has changed nothing.
+func undoNeeded(ctx context.Context, client Client, guard string, fences []Run, e history.Execution, phase contract.Phase) (bool, error) {
 	switch {
+	case phase == contract.PhaseRejoin:
+		return true, turnless(ctx, client, guard, fences, e)
+	case !e.Closed() && phase == contract.PhaseUndo:
+		return false, fmt.Errorf("%s undoes it already: look at it with `sitefence restore --status`", e.Name)
+	case !e.Closed():
+		return true, nil
 	case e.Kind() == history.Undone:
 		return false, nil
 	case phase != contract.PhaseSync || e.Kind() == history.InSync:
@@ -177,5 +178,45 @@ func undoNeeded(ctx context.Context, client Client, e history.Execution, phase c
 	entered := func(state string) bool {
 		return slices.ContainsFunc(events, func(v history.Event) bool { return v.Kind == history.Entered && v.State == state })
 	}
-	return entered("BeginSync") && !entered("Stopped"), nil
+	if !entered("BeginSync") {
+		return false, errNeverBegun
+	}
+	return !entered("Stopped"), nil
+}
+
+// turnless refuses when the rejoin that this restore asked for may be at work, or
+// has put the site back: nothing may pull the replication away under it. The
+// execution's last act starts the guard.
+func turnless(ctx context.Context, client Client, guard string, fences []Run, e history.Execution) error {
+	g, err := history.Describe(ctx, client, history.ARN(guard, RejoinName(e.Name)))
+	if awserr.Code(err) == "ExecutionDoesNotExist" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	asked := func(e history.Execution) error {
+		return fmt.Errorf("it has asked for its turn already (execution %s, %s), which cannot be taken back: see how it ends with `sitefence restore --status`", e.Name, e.Status)
+	}
+	arn := g.Out().Fence
+	if !g.Closed() {
+		return asked(g)
+	}
+	if !history.IsARN(arn) {
+		// It ended without a turn, or did not hear that it got one.
+		if i := slices.IndexFunc(fences, func(r Run) bool { return !closed(r.Status) }); i >= 0 {
+			return fmt.Errorf("%s is running: wait for its end (sitefence status --watch)", fences[i].Name)
+		}
+		return nil
+	}
+	f, err := history.Describe(ctx, client, arn)
+	switch {
+	case err != nil:
+		return err
+	case !f.Closed():
+		return asked(f)
+	case f.Kind() == history.Rejoined:
+		return fmt.Errorf("there is nothing to undo: %s put %s back", f.Name, f.In().Site)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sitefence/sitefence/internal/awsfake"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/history"
 	"github.com/sitefence/sitefence/internal/restoring"
 )
 
@@ -131,6 +132,44 @@ func TestUndo(t *testing.T) {
 			s.put(restore, "restore-3-2", back, running)
 			s.put(guard, "rejoin-3-2", rejoin(), running)
 		}, err: "cannot be taken back"},
+		"its fence runs": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), s.outcome(map[string]any{"outcome": "FenceStarted", "fence": history.ARN(fence, "fence-5")}))
+			s.put(fence, "fence-5", rejoin(), running)
+		}, err: "cannot be taken back"},
+		"it is back": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), s.outcome(map[string]any{"outcome": "FenceStarted", "fence": history.ARN(fence, "fence-5")}))
+			s.rejoined("fence-5")
+		}, err: "fence-5 put site-b back"},
+		"its fence failed": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), s.outcome(map[string]any{"outcome": "FenceStarted", "fence": history.ARN(fence, "fence-4")}))
+		}, needed: true},
+		"the rejoin came to nothing": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), s.outcome(map[string]any{"outcome": "Ignored", "reason": "not-seen"}))
+		}, needed: true},
+		"it did not hear of its turn": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), failed)
+			s.put(fence, "fence-5", rejoin(), running)
+		}, err: "fence-5 is running"},
+		// What never began says nothing of what was begun before it.
+		"one that never began, after one in sync": {make: func(s *scene) {
+			s.inSync("restore-3-1", "fence-3")
+			s.put(restore, "restore-4-1", sync, entered("Check", "NotBegun"))
+		}, needed: true},
+		"two that never began, after one that failed in its undo": {make: func(s *scene) {
+			s.put(restore, "restore-3-1", sync, entered("BeginSync", "Undo"))
+			s.put(restore, "restore-4-1", sync, entered("Check", "NotBegun"))
+			s.put(restore, "restore-4-2", sync, entered("Check", "NotBegun"))
+		}, needed: true},
+		"one that never began, after one undone": {make: func(s *scene) {
+			s.inSync("restore-3-1", "fence-3")
+			s.put(restore, "restore-3-2", undo, s.outcome(map[string]any{"outcome": "Undone"}))
+			s.put(restore, "restore-4-1", sync, entered("Check", "NotBegun"))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
