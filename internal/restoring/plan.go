@@ -216,7 +216,7 @@ func turnless(ctx context.Context, client Client, guard string, fences []Run, e 
 	case !f.Closed():
 		return asked(f)
 	case f.Kind() == history.Rejoined:
-		return fmt.Errorf("there is nothing to undo: %s put %s back", f.Name, f.In().Site)
+		return fmt.Errorf("%s put %s back, which cannot be taken back: fence it if it is to go", f.Name, f.In().Site)
 	}
 	return nil
 }
