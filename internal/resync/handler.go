@@ -170,7 +170,12 @@ func (h Handler) newest(ctx context.Context, r run) error {
 
 func superseded(latest generation.Latest, r run) error {
 	since, _ := contract.ParseGeneration(r.Since)
-	if latest.Generation <= since {
+	switch {
+	case latest.Generation > 0 && since > latest.Generation:
+		// No later one would ever be noticed.
+		return contract.TransientF(contract.NotProven,
+			"since: %s, but the newest that the list shows is %s; name that one", since, latest.Generation)
+	case latest.Generation <= since:
 		return nil
 	}
 	return contract.RefusedF(contract.Superseded,
