@@ -58,6 +58,9 @@ type ResyncInput struct {
 	Action    Action `json:"action"`
 	// Caches are those that Clear answered.
 	Caches []string `json:"caches,omitempty"`
+	// Repeated is true when Finish was called before by the same state, so that the
+	// call may finish what an earlier one began.
+	Repeated bool `json:"repeated,omitempty"`
 }
 
 // Validate names every field that is not as it must be.

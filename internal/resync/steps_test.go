@@ -161,6 +161,35 @@ func TestFinishRefuses(t *testing.T) {
 	}
 }
 
+// TestFinishWithoutATransfer: an execution that was aborted at Finish and is
+// redriven after its undoing finds replication online, because the survivor's
+// Infinispan was restarted and forgot; no state was sent since.
+func TestFinishWithoutATransfer(t *testing.T) {
+	s := fenced(t)
+	s.must(contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionUndo)
+	s.Infinispan.Put(a, "sessions", "newer", "written meanwhile")
+	s.Infinispan.Switch(a, b, double.Online)
+	s.want(contract.ActionFinish, "Refused push-failed")
+	s.wantStatus(b, a, double.Offline)
+}
+
+// TestSinceOfTheFuture: an input that names a fence which is not there would never
+// be superseded. The list may lag behind, so it is asked again.
+func TestSinceOfTheFuture(t *testing.T) {
+	for _, action := range []contract.Action{contract.ActionClear, contract.ActionPush, contract.ActionProgress, contract.ActionFinish, contract.ActionUndo} {
+		s := fenced(t)
+		in := s.in(action)
+		in.Since = "fence-2"
+		_, err := s.h.Handle(t.Context(), in)
+		if got := typed(err); got != "Transient not-proven" || !strings.Contains(err.Error(), "since") {
+			t.Errorf("%s: %v", action, err)
+		}
+		if got := s.changes(); len(got) > 0 {
+			t.Errorf("%s: Infinispan was told %v all the same", action, got)
+		}
+	}
+}
+
 // TestFaults: each call of each step fails, and fails although it was applied.
 // The step says so, loses nothing of the survivor's, and succeeds when repeated.
 func TestFaults(t *testing.T) {
@@ -188,7 +217,7 @@ func TestFaults(t *testing.T) {
 						}
 						s.wantSurvivor()
 						s.Infinispan.ClearFaults(site)
-						s.must(action)
+						s.again(action)
 						s.wantSurvivor()
 					})
 				}

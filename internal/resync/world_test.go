@@ -74,6 +74,18 @@ func (s *scene) do(action contract.Action) (contract.Resync, error) {
 	return s.h.Handle(s.t.Context(), s.in(action))
 }
 
+// again is do as the machine repeats it.
+func (s *scene) again(action contract.Action) contract.Resync {
+	s.t.Helper()
+	in := s.in(action)
+	in.Repeated = true
+	out, err := s.h.Handle(s.t.Context(), in)
+	if err != nil {
+		s.t.Fatalf("%s again: %v", action, err)
+	}
+	return out
+}
+
 func (s *scene) must(actions ...contract.Action) (out contract.Resync) {
 	s.t.Helper()
 	for _, action := range actions {
