@@ -74,3 +74,15 @@ func TestOnlyTheGuardYields(t *testing.T) {
 		t.Errorf("what follows a rehearsal (-want +got):\n%s", diff)
 	}
 }
+
+// TestRehearsalsGiveWay: a rehearsal holds the turn, and a report that comes
+// meanwhile waits for it. What the functions say is not pursued as in a fence.
+func TestRehearsalsGiveWay(t *testing.T) {
+	states := machines(t)["fence"].States
+	for _, id := range []string{"RehearseUpdate", "RehearseOffline"} {
+		r := states[id].Retry[1]
+		if !slices.Equal(r.ErrorEquals, []string{"Transient"}) || r.MaxAttempts == 0 || budget(r) > 30 {
+			t.Errorf("%s: a report may wait for %.0f s and every call between: %+v", id, budget(r), r)
+		}
+	}
+}
