@@ -104,11 +104,14 @@ func (s *scene) endpoint(site contract.Site) {
 	})
 }
 
-// TestActingStepsLookFirst: none of them changes anything on bad ground, and
-// undo, which only a newer fence may have made unnecessary, is the one exception.
+// TestActingStepsLookFirst: none of them changes anything on bad ground. An undo
+// after a newer fence is TestUndoBesideANewerFence's.
 func TestActingStepsLookFirst(t *testing.T) {
 	for name, ground := range grounds {
 		for _, action := range []contract.Action{contract.ActionClear, contract.ActionPush, contract.ActionFinish, contract.ActionUndo} {
+			if action == contract.ActionUndo && name == "superseded" {
+				continue
+			}
 			t.Run(name+"/"+string(action), func(t *testing.T) {
 				s := fenced(t)
 				if action == contract.ActionUndo {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/contract"
@@ -74,9 +75,31 @@ func (h Handler) settled(ctx context.Context, r run) (bool, error) {
 	case latest.Running:
 		return false, contract.TransientF(contract.NotProven, "%s is at work; it takes replication from %s to %s offline, which is %s now", latest.Generation, r.Reporter, r.Site, status)
 	default:
-		return false, contract.RefusedF(contract.Superseded,
-			"%s came after this restore had begun, and replication from %s to %s is %s; run sitefence restore --abort", latest.Generation, r.Reporter, r.Site, status)
+		return false, h.orphaned(ctx, r, status)
 	}
+}
+
+// orphaned is nil if what this restore brought online is nobody's but its own: the
+// newer execution has ended and left it (a rehearsal, a report that came to
+// nothing, or a transfer that started at the same moment), and no other restore
+// is at work. Whoever takes the turn now waits until this step has ended.
+func (h Handler) orphaned(ctx context.Context, r run, status infinispan.Status) error {
+	restores, err := h.running(ctx, h.Machines.Restore, "restore")
+	if err != nil {
+		return err
+	}
+	for _, e := range restores {
+		if name := aws.ToString(e.Name); name != r.Execution {
+			return contract.RefusedF(contract.Superseded,
+				"a newer fence came after this restore had begun, replication from %s to %s is %s, and %.100q is at work; follow that one, or run sitefence restore --abort",
+				r.Reporter, r.Site, status, name)
+		}
+	}
+	state, err := h.Accelerator.Read(ctx)
+	if err != nil {
+		return err
+	}
+	return permit(state, r)
 }
 
 // backed lists the caches that the survivor backs up to the site.

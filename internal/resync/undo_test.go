@@ -87,15 +87,32 @@ func (s *scene) transfer(cache string) string {
 }
 
 // TestUndoBesideANewerFence: it never cuts what a newer fence, or a rejoin that
-// took its turn, has to decide.
+// took its turn, or another restore has to decide. What a rehearsal, or a report
+// that came to nothing, has left behind is undone: nobody else would, and the
+// survivor's writes would depend on the link.
 func TestUndoBesideANewerFence(t *testing.T) {
-	for status, want := range map[string]string{"RUNNING": "Transient not-proven", "SUCCEEDED": "Refused superseded"} {
-		s := fenced(t)
-		s.Infinispan.Switch(a, b, double.Online)
-		s.States.Run("kc-fence", "fence-1", "SUCCEEDED")
-		s.States.Run("kc-fence", "fence-2", status)
-		s.want(contract.ActionUndo, want)
-		s.wantStatus(a, b, double.Online)
+	for name, tc := range map[string]struct {
+		fence   string
+		prepare func(s *scene)
+		want    string
+	}{
+		"at work":               {"RUNNING", func(*scene) {}, "Transient not-proven"},
+		"ended":                 {"SUCCEEDED", func(*scene) {}, ""},
+		"failed":                {"FAILED", func(*scene) {}, ""},
+		"another restore":       {"SUCCEEDED", func(s *scene) { s.States.Run("kc-restore", "restore-2-1", "RUNNING") }, "Refused superseded"},
+		"it was a rejoin":       {"SUCCEEDED", func(s *scene) { s.endpoint(world.SiteB) }, "Refused site-present"},
+		"the survivor drained":  {"FAILED", func(s *scene) { s.Accelerator.SetWeight(world.LB(world.SiteA), 0) }, "Refused reporter-not-in-service"},
+		"an untagged balancer":  {"FAILED", func(s *scene) { s.Balancers.Put(world.LB("other"), nil); s.endpoint("other") }, "Refused unattributed-endpoint"},
+		"the site is not there": {"SUCCEEDED", func(s *scene) { s.Infinispan.StopListening(b) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fenced(t)
+			s.Infinispan.Switch(a, b, double.Online)
+			s.States.Run("kc-fence", "fence-2", tc.fence)
+			tc.prepare(s)
+			s.want(contract.ActionUndo, tc.want)
+			s.wantStatus(a, b, map[bool]string{true: double.Offline, false: double.Online}[tc.want == ""])
+		})
 	}
 }
 
@@ -110,4 +127,16 @@ func TestPutBackDuringUndo(t *testing.T) {
 		}
 	})
 	s.want(contract.ActionUndo, "Refused site-present")
+}
+
+// TestRehearsalDuringATransfer: a drill takes a number, so the restore gives up;
+// then it must leave the survivor independent of the link.
+func TestRehearsalDuringATransfer(t *testing.T) {
+	s := fenced(t)
+	s.must(contract.ActionClear, contract.ActionPush)
+	s.States.Run("kc-fence", "fence-2", "SUCCEEDED")
+	s.want(contract.ActionProgress, "Refused superseded")
+	s.must(contract.ActionUndo)
+	s.wantStatus(a, b, double.Offline)
+	s.wantSurvivor()
 }
