@@ -18,6 +18,12 @@ type Orders struct {
 	Delay     time.Duration
 }
 
+// maxOrderAge bounds a forced fence that has not begun: by then the turn, which a
+// guard waits an hour for, has come or never will. A guard execution that is
+// replayed or redriven days later must not cut a healthy pair on old news (I4).
+// What an alert could have done too needs no order.
+const maxOrderAge = 2 * time.Hour
+
 // Verdict is a decision with what the orders made of it.
 type Verdict struct {
 	Decision   contract.Decision
@@ -45,6 +51,11 @@ func Judge(f Facts) (Verdict, error) {
 			return Verdict{Decision: contract.Ignore, Reason: contract.Paused}, nil
 		}
 		v.PassedOver = append(v.PassedOver, contract.Paused)
+	}
+	if f.Forced && !f.Begun && len(v.PassedOver) > 0 && f.AlertAge.Abs() > maxOrderAge {
+		return Verdict{}, contract.RefusedF(contract.AlertTooOld,
+			"the order was given %s ago, and nothing asks whether it still holds; if %s is still to be fenced, order it again (sitefence fence)",
+			f.AlertAge.Abs().Round(time.Second), f.Site)
 	}
 	if f.DryRun {
 		v.Decision = contract.Rehearse
