@@ -13,6 +13,7 @@ import (
 	"github.com/sitefence/sitefence/internal/drilling"
 	"github.com/sitefence/sitefence/internal/follow"
 	"github.com/sitefence/sitefence/internal/history"
+	"github.com/sitefence/sitefence/internal/restoring"
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
@@ -81,6 +82,9 @@ func (f *drillFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.undisturbed(cmd.Context()); err != nil {
+		return err
+	}
 	door := drilling.Door{URL: o.postURL, User: facts.user}
 	if f.stdin {
 		door.Password, err = secret.Read(cmd.InOrStdin())
@@ -116,6 +120,24 @@ func (f *drillFlags) run(cmd *cobra.Command) error {
 	}
 	if len(failed) > 0 {
 		return refusef("a real alert would not fence %s now: mend what is named above, then rehearse again", strings.Join(failed, " and "))
+	}
+	return nil
+}
+
+// undisturbed refuses while a restore runs: a drill takes a number too, and a restore
+// gives up when a newer one than its own is there.
+func (o opened) undisturbed(ctx context.Context) error {
+	if o.deployment.Restore == "" {
+		return nil
+	}
+	all, err := restoring.List(ctx, o.states, o.deployment.Restore)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if !(history.Execution{Status: r.Status}).Closed() {
+			return refusef("%s is running, and a rehearsal would end it: wait for its end (sitefence restore --status)", r.Name)
+		}
 	}
 	return nil
 }

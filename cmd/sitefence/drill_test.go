@@ -94,6 +94,10 @@ func TestDrillRefuses(t *testing.T) {
 			t.Errorf("%s: the password is in %v", name, err)
 		}
 	}
+	a.states.Put(awsfake.Run{Machine: restoreARN, Name: "restore-7-1", Status: "RUNNING"})
+	if _, _, err := a.command("drill", "--site", "site-b", "--user", "alertmanager"); err == nil || !strings.Contains(err.Error(), "restore-7-1 is running") {
+		t.Errorf("beside a restore: %v", err)
+	}
 	if len(a.webhooks) > 0 {
 		t.Errorf("posted %s", a.webhooks)
 	}
