@@ -13,7 +13,6 @@ import (
 	"github.com/sitefence/sitefence/internal/drilling"
 	"github.com/sitefence/sitefence/internal/follow"
 	"github.com/sitefence/sitefence/internal/history"
-	"github.com/sitefence/sitefence/internal/restoring"
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
@@ -130,14 +129,12 @@ func (o opened) undisturbed(ctx context.Context) error {
 	if o.deployment.Restore == "" {
 		return nil
 	}
-	all, err := restoring.List(ctx, o.states, o.deployment.Restore)
+	running, err := o.running(ctx, o.deployment.Restore)
 	if err != nil {
 		return err
 	}
-	for _, r := range all {
-		if !(history.Execution{Status: r.Status}).Closed() {
-			return refusef("%s is running, and a rehearsal would end it: wait for its end (sitefence restore --status)", r.Name)
-		}
+	if len(running) > 0 {
+		return refusef("%s is running, and a rehearsal would end it: wait for its end (sitefence restore --status)", running[0])
 	}
 	return nil
 }
