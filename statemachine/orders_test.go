@@ -86,3 +86,13 @@ func TestRehearsalsGiveWay(t *testing.T) {
 		}
 	}
 }
+
+// TestNoEventSaysBegun: what has begun a machine says itself. In an event it would
+// go over a pause, and past the preferred site.
+func TestNoEventSaysBegun(t *testing.T) {
+	for name, want := range map[string]string{"guard": "'begun': false}", "fence": "'begun': $begun}"} {
+		if got := string(machines(t)[name].States["CheckHealth"].Arguments); !strings.Contains(got, want) {
+			t.Errorf("%s: CheckHealth's payload is %s, want %s last", name, got, want)
+		}
+	}
+}
