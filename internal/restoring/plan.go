@@ -126,7 +126,7 @@ func either(a, b string) string {
 // there is nothing to undo. running is the execution to stop first, "" for none.
 // It is asked for now, knowing of every fence there is, so it counts from the newest.
 func Undo(ctx context.Context, client Client, guard string, restores, fences []Run, now time.Time) (in *contract.RestoreInput, running string, err error) {
-	for _, run := range restores {
+	for i, run := range restores {
 		e, err := history.Describe(ctx, client, run.ARN)
 		if err != nil {
 			return nil, "", err
@@ -135,6 +135,9 @@ func Undo(ctx context.Context, client Client, guard string, restores, fences []R
 		needed, err := undoNeeded(ctx, client, guard, fences, e, got.Phase)
 		if errors.Is(err, errNeverBegun) {
 			continue // it says nothing of what was begun before it
+		}
+		if errors.Is(err, errBack) && i > 0 {
+			return nil, "", nil // that ended well, and what came since never began
 		}
 		if err != nil || !needed {
 			return nil, "", err
@@ -153,7 +156,10 @@ func Undo(ctx context.Context, client Client, guard string, restores, fences []R
 // its turn.
 func RejoinName(restore string) string { return "rejoin-" + strings.TrimPrefix(restore, "restore-") }
 
-var errNeverBegun = errors.New("it never began")
+var (
+	errNeverBegun = errors.New("it never began")
+	errBack       = errors.New("which cannot be taken back: fence it if it is to go")
+)
 
 // undoNeeded reports whether an execution left something behind, or is about to. A
 // sync that failed has undone itself, unless it failed in that, or was stopped
@@ -216,7 +222,7 @@ func turnless(ctx context.Context, client Client, guard string, fences []Run, e 
 	case !f.Closed():
 		return asked(f)
 	case f.Kind() == history.Rejoined:
-		return fmt.Errorf("%s put %s back, which cannot be taken back: fence it if it is to go", f.Name, f.In().Site)
+		return fmt.Errorf("%s put %s back, %w", f.Name, f.In().Site, errBack)
 	}
 	return nil
 }

@@ -165,6 +165,13 @@ func TestUndo(t *testing.T) {
 			s.put(restore, "restore-4-1", sync, entered("Check", "NotBegun"))
 			s.put(restore, "restore-4-2", sync, entered("Check", "NotBegun"))
 		}, needed: true},
+		"one that never began, after one that put it back": {make: func(s *scene) {
+			s.rejoinStarted("restore-3-2", "fence-3")
+			s.put(guard, "rejoin-3-2", rejoin(), s.outcome(map[string]any{"outcome": "FenceStarted", "fence": history.ARN(fence, "fence-5")}))
+			s.rejoined("fence-5")
+			s.fenced("fence-6", endpoint("1"))
+			s.put(restore, "restore-6-1", sync, entered("Check", "NotBegun"))
+		}},
 		"one that never began, after one undone": {make: func(s *scene) {
 			s.inSync("restore-3-1", "fence-3")
 			s.put(restore, "restore-3-2", undo, s.outcome(map[string]any{"outcome": "Undone"}))
