@@ -78,7 +78,7 @@ func TestGuardInputs(t *testing.T) {
 		"no alert":                            func(o object) object { return o.with("alert", nil) },
 		"no accelerator":                      func(o object) object { return o.with("accelerator", nil) },
 		"fields of a later release":           func(o object) object { return o.with("later", object{"x": []int{1}}) },
-		"fields that the machine sets itself": func(o object) object { return o.with("execution", "x").with("guard", "x") },
+		"fields that the machine sets itself": func(o object) object { return o.with("execution", "x").with("guard", "x").with("begun", true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -89,7 +89,7 @@ func TestGuardInputs(t *testing.T) {
 			s.wantStarted(e, fences, "fence-1")
 			var got, want object
 			s.must(json.Unmarshal(s.seen()[0].Payload, &got))
-			data, err := json.Marshal(in.with("execution", "the-guard"))
+			data, err := json.Marshal(in.with("execution", "the-guard").with("begun", false))
 			s.must(err)
 			s.must(json.Unmarshal(data, &want))
 			if diff := cmp.Diff(want, got); diff != "" {
