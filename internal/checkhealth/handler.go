@@ -15,6 +15,7 @@ import (
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/metric"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -74,11 +75,10 @@ func (h Handler) Handle(ctx context.Context, in contract.CheckInput) (contract.C
 	if len(check.PassedOver) > 0 {
 		log = log.With("passedOver", check.PassedOver)
 	}
-	text := "decided"
 	if check.Reason == contract.Paused {
-		text = "paused"
+		metric.Count(ctx, log, lambdacontext.FunctionName, metric.PausedReports, 1, "paused")
 	}
-	log.InfoContext(ctx, text, "decision", check.Decision, "reason", check.Reason, "evidence", check.Evidence,
+	log.InfoContext(ctx, "decided", "decision", check.Decision, "reason", check.Reason, "evidence", check.Evidence,
 		"record", check.Record)
 	return check, nil
 }

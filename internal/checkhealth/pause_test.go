@@ -76,7 +76,7 @@ func TestPause(t *testing.T) {
 			if counted != tc.broken {
 				t.Errorf("counted as broken: %t: %s", counted, log)
 			}
-			if said := strings.Contains(log.String(), `"msg":"paused"`); said != (tc.want == "ignore paused") {
+			if said := strings.Contains(log.String(), `"msg":"paused"`) && strings.Contains(log.String(), `"PausedReports":1`); said != (tc.want == "ignore paused") {
 				t.Errorf("the log says paused: %t: %s", said, log)
 			}
 			if n := len(w.Parameters.Calls()); n != 1 {

@@ -30,6 +30,9 @@ const (
 	// BrokenPauses are checks that could not read the pause parameter, or not
 	// understand it: nothing is paused then.
 	BrokenPauses = "BrokenPauses"
+	// PausedReports are checks that would have begun a fence, or a rehearsal of
+	// one, but for a pause.
+	PausedReports = "PausedReports"
 )
 
 type definition struct {
