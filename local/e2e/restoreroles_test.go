@@ -10,10 +10,27 @@ import (
 func (s *scene) resync(action contract.Action, p permission) contract.ResyncInput {
 	reporter, site := sitesOf(s, p)
 	in := contract.ResyncInput{Execution: "restore-1-1", Action: action,
-		RestoreInput: contract.RestoreInput{Event: s.event(reporter, site), Phase: contract.PhaseSync, Since: "fence-999999999"}}
+		RestoreInput: contract.RestoreInput{Event: s.event(reporter, site), Phase: contract.PhaseSync, Since: s.highest()}}
 	in.Operation, in.Order = contract.OperationRejoin, &contract.Order{By: "a test"}
 	in.Endpoints = []contract.Endpoint{{Endpoint: s.d.Balancers[site]}}
 	return in
+}
+
+// highest is the name of the deployment's newest fence, "" if it has none.
+func (s *scene) highest() string {
+	s.t.Helper()
+	all, err := deployed.Executions(s.ctx, s.d.Fence)
+	s.must(err)
+	top := contract.Generation(0)
+	for _, e := range all {
+		if g, ok := contract.ParseGeneration(e.Name); ok {
+			top = max(top, g)
+		}
+	}
+	if top == 0 {
+		return ""
+	}
+	return top.String()
 }
 
 // inSync is where a rejoin begins: the link is up, all replicate to each other.
