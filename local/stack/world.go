@@ -12,7 +12,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 	"sigs.k8s.io/yaml"
 
@@ -59,9 +58,7 @@ func (s *Stack) NewBalancer(ctx context.Context, region, name string, tags map[s
 		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	out, err := s.balancers(region).CreateLoadBalancer(ctx, in)
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "DuplicateLoadBalancerName" {
-		// The names are ours: the SDK sent the call again after its answer was lost.
+	if sentTwice(err, "DuplicateLoadBalancerName") {
 		found, err := s.balancers(region).DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{name}})
 		if err != nil || len(found.LoadBalancers) != 1 {
 			return "", fmt.Errorf("finding load balancer %s: %w", name, err)
@@ -74,18 +71,34 @@ func (s *Stack) NewBalancer(ctx context.Context, region, name string, tags map[s
 	return aws.ToString(out.LoadBalancers[0].LoadBalancerArn), nil
 }
 
+// sentTwice reports whether something is there already. The names are ours, so
+// it was made by this very call, which the SDK sent again after its answer was lost.
+func sentTwice(err error, code string) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == code
+}
+
 // newTarget puts one target behind a load balancer; the emulator calls every
 // target healthy.
 func (s *Stack) newTarget(ctx context.Context, name, balancer string) error {
 	api := s.balancers(Region)
 	made, err := api.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: &name, Protocol: elbtypes.ProtocolEnumTcp,
 		Port: aws.Int32(443), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String("vpc-1")})
-	if err != nil {
+	var group *string
+	switch {
+	case sentTwice(err, "DuplicateTargetGroupName"):
+		found, err := api.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{name}})
+		if err != nil || len(found.TargetGroups) != 1 {
+			return fmt.Errorf("finding target group %s: %w", name, err)
+		}
+		group = found.TargetGroups[0].TargetGroupArn
+	case err != nil:
 		return fmt.Errorf("creating target group %s: %w", name, err)
+	default:
+		group = made.TargetGroups[0].TargetGroupArn
 	}
-	group := made.TargetGroups[0].TargetGroupArn
 	if _, err := api.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancer, Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(443),
-		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group}}}); err != nil {
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group}}}); err != nil && !sentTwice(err, "DuplicateListener") {
 		return fmt.Errorf("creating a listener of %s: %w", name, err)
 	}
 	if _, err := api.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: group, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.0.1")}}}); err != nil {
@@ -132,8 +145,7 @@ func (s *Stack) authorize(accessKey string, op ga.Operation, resource string) st
 func (s *Stack) createSecret(ctx context.Context, name, value string) error {
 	_, err := secretsmanager.NewFromConfig(s.AWS).CreateSecret(ctx,
 		&secretsmanager.CreateSecretInput{Name: &name, SecretString: &value})
-	if _, there := errors.AsType[*smtypes.ResourceExistsException](err); there {
-		// The names are ours: the SDK sent the call again after its answer was lost.
+	if sentTwice(err, "ResourceExistsException") {
 		return s.putSecret(ctx, name, value)
 	}
 	if err != nil {
