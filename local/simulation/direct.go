@@ -113,7 +113,7 @@ func (d direct) DescribeTags(ctx context.Context, in *elb.DescribeTagsInput, opt
 // ListExecutions implements sfn.ListExecutionsAPIClient.
 func (d direct) ListExecutions(ctx context.Context, in *sfn.ListExecutionsInput, _ ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error) {
 	return read(ctx, d.w, "ListExecutions", "", func() (*sfn.ListExecutionsOutput, error) {
-		page, next := d.w.list("", aws.ToString(in.NextToken), int(in.MaxResults))
+		page, next := d.w.list(fenceMachine, "", aws.ToString(in.NextToken), int(in.MaxResults))
 		out := &sfn.ListExecutionsOutput{}
 		for _, e := range page {
 			out.Executions = append(out.Executions, sfntypes.ExecutionListItem{Name: aws.String(e.name), Status: sfntypes.ExecutionStatus(e.status)})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,11 +58,24 @@ type Call struct {
 // Key names the call among those of its invocation.
 func (c *Call) Key() string { return c.Operation + " " + c.Target }
 
+// order tells apart also calls of one key that are made side by side.
+func (c *Call) order() string {
+	if c.request == nil {
+		return c.String()
+	}
+	return c.String() + " " + c.request.URL.Path
+}
+
 func (c *Call) String() string { return c.By.String() + ": " + c.Key() }
 
 // Writes reports whether the call changes something outside.
 func (c *Call) Writes() bool {
-	return slices.Contains([]string{"UpdateEndpointGroup", "RemoveEndpoints", addEndpoints, takeOffline}, c.Operation)
+	return c.accelerates() || strings.HasPrefix(c.Operation, "POST ")
+}
+
+// accelerates reports whether the call changes the accelerator.
+func (c *Call) accelerates() bool {
+	return slices.Contains([]string{"UpdateEndpointGroup", "RemoveEndpoints", addEndpoints}, c.Operation)
 }
 
 const takeOffline = "POST take-offline"
@@ -90,7 +104,11 @@ func (g awsGate) Do(r *http.Request) (*http.Response, error) {
 		}
 		c.Target, c.backend = in.AcceleratorArn+in.ListenerArn+in.EndpointGroupArn, g.w.Accelerator
 	case "elasticloadbalancing":
-		c.Operation, c.Target, c.backend = "DescribeTags", strings.Split(r.URL.Host, ".")[1], g.w.balancers
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, err
+		}
+		c.Operation, c.Target, c.backend = form.Get("Action"), strings.Split(r.URL.Host, ".")[1], g.w.balancers
 	case "secretsmanager":
 		var in struct{ SecretId string } //nolint:revive // AWS's spelling
 		if err := json.Unmarshal(body, &in); err != nil {
@@ -135,15 +153,7 @@ var backupPath = regexp.MustCompile(`^/rest/v2/container/x-site/backups/([a-z0-9
 // RoundTrip implements http.RoundTripper.
 func (g siteGate) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := &Call{request: r, Target: string(g.site), backend: g.w.Infinispan.Handler(string(g.site))}
-	backup := backupPath.FindStringSubmatch(r.URL.Path)
-	switch {
-	case r.Method == http.MethodGet && r.URL.Path == "/rest/v2/container":
-		c.Operation = "GET container"
-	case r.Method == http.MethodGet && backup != nil:
-		c.Operation = "GET backup"
-	case r.Method == http.MethodPost && backup != nil && r.URL.RawQuery == "action=take-offline":
-		c.Operation = takeOffline
-	default:
+	if c.Operation = infinispanCall(r); c.Operation == "" {
 		return nil, fmt.Errorf("nobody serves %s %s", r.Method, r.URL)
 	}
 	return g.w.pass(c)
@@ -229,10 +239,12 @@ func (w *World) apply(c *Call) (*http.Response, error) {
 	switch {
 	case c.Operation == takeOffline:
 		w.judgeTakeOffline(c)
+	case c.Operation == clearCache:
+		w.judgeClear(c)
 	case c.Operation == addEndpoints:
 		w.judgePutBack(c)
 		before = w.Accelerator.Snapshot()
-	case c.Writes():
+	case c.accelerates():
 		before = w.Accelerator.Snapshot()
 	}
 	recorder := httptest.NewRecorder()
@@ -247,8 +259,11 @@ func (w *World) apply(c *Call) (*http.Response, error) {
 		w.noteView(c)
 	case c.Operation == addEndpoints && answer.StatusCode == http.StatusOK:
 		w.judgeAdded(c, before, w.Accelerator.Snapshot())
-	case c.Writes() && c.Operation != takeOffline && answer.StatusCode == http.StatusOK:
+	case c.accelerates() && answer.StatusCode == http.StatusOK:
 		w.judgeWrite(c, before, w.Accelerator.Snapshot())
+	}
+	if c.By.Function == Resync && c.Writes() {
+		w.judgeRestored(c)
 	}
 	return answer, nil
 }

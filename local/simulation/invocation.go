@@ -40,12 +40,14 @@ const (
 	CheckHealth       = "checkhealth"
 	UpdateAccelerator = "updateaccelerator"
 	TakeOffline       = "takeoffline"
+	Resync            = "resync"
 )
 
 var timeouts = map[string]time.Duration{
 	CheckHealth:       contract.CheckHealthTimeout * time.Second,
 	UpdateAccelerator: contract.UpdateAcceleratorTimeout * time.Second,
 	TakeOffline:       contract.TakeOfflineTimeout * time.Second,
+	Resync:            contract.ResyncTimeout * time.Second,
 }
 
 type step func(context.Context, json.RawMessage) (any, error)

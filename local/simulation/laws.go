@@ -211,8 +211,9 @@ func (w *World) judgeEnd(run *Run) {
 			w.violate("I6: the record of %s lacks %s", run.Name, took)
 		}
 	}
-	// A task that was answered with nonsense is right to fail in place.
-	refused := (run.FailedInTask || run.State == "RehearsalFailed") && run.fate == Malformed
+	// A task that was answered with nonsense is right to fail in place, and that of
+	// a restore to be undone.
+	refused := run.Restore && run.nonsense || (run.FailedInTask || run.State == "RehearsalFailed") && run.fate == Malformed
 	if run.Status == asl.Failed && (run.Error == "States.QueryEvaluationError" || run.Error == "States.Runtime") && !refused {
 		w.violate("%s: the machine broke in %s: %s", run.Name, run.State, run.Cause)
 	}

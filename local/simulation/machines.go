@@ -3,10 +3,7 @@ package simulation
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,10 +11,14 @@ import (
 	"github.com/sitefence/sitefence/local/asl"
 )
 
-// Run is one execution of the guard or the fence, and what it has done.
+// Run is one execution of the guard, the fence or the restore machine, and what
+// it has done.
 type Run struct {
 	*asl.Execution
-	Fence bool
+	Fence   bool
+	Restore bool // else, if it is no fence either, it is a guard
+
+	started time.Time
 
 	guarded   bool // a guard started it
 	redriven  bool
@@ -25,6 +26,7 @@ type Run struct {
 	changed   time.Time   // start, redrive or end
 	asked     *Invocation // what its task waits for
 	fate      Fault       // of that task
+	nonsense  bool        // a task of it was answered so
 	wrote     bool        // it has written the accelerator
 	strangers []string    // load balancers of no site at its first write
 	took      []string    // what it has removed, as "group endpoint"
@@ -35,8 +37,9 @@ type Run struct {
 }
 
 const (
-	fenceMachine = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"
-	guardMachine = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-guard"
+	fenceMachine   = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"
+	guardMachine   = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-guard"
+	restoreMachine = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-restore"
 )
 
 func executionARN(machine, name string) string {
@@ -44,7 +47,7 @@ func executionARN(machine, name string) string {
 }
 
 func (w *World) start(definition *asl.Definition, machine, name string, input any) *Run {
-	run := &Run{Fence: machine == fenceMachine, changed: time.Now()}
+	run := &Run{Fence: machine == fenceMachine, Restore: machine == restoreMachine, started: time.Now(), changed: time.Now()}
 	run.Execution = definition.Start(name, executionARN(machine, name), input, asl.Options{Now: time.Now, Random: w.random})
 	w.Runs = append(w.Runs, run)
 	w.settle(run)
@@ -71,15 +74,19 @@ func (w *World) Alert(reporter, site contract.Site) *Run {
 }
 
 func (w *World) startGuard(input any) *Run {
-	var plain any
+	return w.start(w.definitions.guard, guardMachine, fmt.Sprintf("guard-%d", len(w.Runs)+1), plain(input))
+}
+
+// plain is an input as the machines have it.
+func plain(input any) (out any) {
 	data, err := json.Marshal(input)
 	if err == nil {
-		err = json.Unmarshal(data, &plain)
+		err = json.Unmarshal(data, &out)
 	}
 	if err != nil {
 		panic(err)
 	}
-	return w.start(w.definitions.guard, guardMachine, fmt.Sprintf("guard-%d", len(w.Runs)+1), plain)
+	return out
 }
 
 // Replay starts the guard of that run once more with the same input.
@@ -149,8 +156,8 @@ func (w *World) Do(run *Run, fault Fault) {
 func (w *World) doInvoke(run *Run, call *asl.Call, fault Fault) {
 	arguments := call.Arguments.(map[string]any)
 	function := arguments["FunctionName"].(string)
-	busy := w.Reserved && function == UpdateAccelerator &&
-		slices.ContainsFunc(w.alive(), func(i *Invocation) bool { return i.Function == UpdateAccelerator })
+	busy := w.Reserved && (function == UpdateAccelerator || function == Resync) &&
+		slices.ContainsFunc(w.alive(), func(i *Invocation) bool { return i.Function == function })
 	switch {
 	case busy || fault == Throttled:
 		run.Fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
@@ -187,6 +194,7 @@ func (w *World) Deliver(run *Run) {
 	defer w.mu.Unlock()
 	switch {
 	case run.fate == Malformed && !inv.killed && inv.problem == nil:
+		run.nonsense = true
 		run.Succeed(map[string]any{"Payload": map[string]any{}, "StatusCode": 200.0})
 	case inv.killed:
 		run.Fail("Runtime.ExitError", `{"errorType":"Runtime.ExitError","errorMessage":"exit status 137"}`)
@@ -216,7 +224,7 @@ func (w *World) callAWS(run *Run, call *asl.Call) (result any, problem string) {
 	switch call.Resource {
 	case "arn:aws:states:::aws-sdk:sfn:listExecutions":
 		limit, _ := in["MaxResults"].(float64)
-		page, next := w.list(text("StatusFilter"), text("NextToken"), int(limit))
+		page, next := w.list(fenceMachine, text("StatusFilter"), text("NextToken"), int(limit))
 		executions := []any{}
 		for _, r := range page {
 			executions = append(executions, map[string]any{"Name": r.name, "Status": r.status, "StateMachineArn": fenceMachine,
@@ -235,7 +243,10 @@ func (w *World) callAWS(run *Run, call *asl.Call) (result any, problem string) {
 		}
 		return nil, "Sfn.ExecutionDoesNotExistException"
 	case "arn:aws:states:::states:startExecution":
-		if slices.ContainsFunc(w.Fences(), func(r *Run) bool { return r.Name == text("Name") }) || w.Taken[text("Name")] {
+		if text("StateMachineArn") == guardMachine {
+			return w.startGuardAs(text("Name"), in["Input"])
+		}
+		if slices.ContainsFunc(w.Fences(), func(r *Run) bool { return r.Name == text("Name") }) || w.Taken[text("Name")] || slices.Contains(w.Past, text("Name")) {
 			return nil, "StepFunctions.ExecutionAlreadyExistsException"
 		}
 		w.judgeStart(text("Name"))
@@ -249,65 +260,4 @@ func (w *World) callAWS(run *Run, call *asl.Call) (result any, problem string) {
 	}
 	w.violate("%s calls %s, which nobody serves", run.Name, call.Resource)
 	return nil, "States.Runtime"
-}
-
-// listed is an execution as a list shows it.
-type listed struct{ name, status string }
-
-// list is one page of the fence machine's executions, newest first.
-func (w *World) list(filter, token string, limit int) (page []listed, next string) {
-	var all []listed
-	for _, r := range slices.Backward(w.Fences()) {
-		status := string(r.Status)
-		if r.Status == asl.Running && w.hidden(r) {
-			continue
-		}
-		if r.Status != asl.Running && w.hidden(r) {
-			status = string(asl.Running)
-		}
-		if filter == "" || filter == status {
-			all = append(all, listed{r.Name, status})
-		}
-	}
-	from, _ := strconv.Atoi(token)
-	from = min(from, len(all))
-	to := min(from+max(limit, 1), len(all))
-	if to < len(all) {
-		next = strconv.Itoa(to)
-	}
-	return all[from:to], next
-}
-
-// hidden reports whether a list or description lags behind for this run.
-func (w *World) hidden(r *Run) bool { return w.Lags != nil && w.Lags(r) }
-
-// Fences are the executions of the fence machine, oldest first.
-func (w *World) Fences() []*Run {
-	return slices.DeleteFunc(slices.Clone(w.Runs), func(r *Run) bool { return !r.Fence })
-}
-
-// serveStates is ListExecutions as the functions call it.
-func (w *World) serveStates(rw http.ResponseWriter, r *http.Request) {
-	var in struct {
-		NextToken  string
-		MaxResults int
-	}
-	body, _ := io.ReadAll(r.Body)
-	if err := json.Unmarshal(body, &in); err != nil {
-		http.Error(rw, err.Error(), http.StatusBadRequest)
-		return
-	}
-	page, next := w.list("", in.NextToken, in.MaxResults)
-	out := map[string]any{}
-	executions := []map[string]any{}
-	for _, e := range page {
-		executions = append(executions, map[string]any{"name": e.name, "status": e.status, "stateMachineArn": fenceMachine,
-			"executionArn": executionARN(fenceMachine, e.name), "startDate": 1.7e9})
-	}
-	out["executions"] = executions
-	if next != "" {
-		out["nextToken"] = next
-	}
-	rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	_ = json.NewEncoder(rw).Encode(out)
 }

@@ -37,8 +37,11 @@ type observer struct {
 }
 
 func machineOf(run *simulation.Run) string {
-	if run.Fence {
+	switch {
+	case run.Fence:
 		return "fence"
+	case run.Restore:
+		return "restore"
 	}
 	return "guard"
 }
@@ -48,6 +51,9 @@ func (o *observer) call(c *simulation.Call) place {
 	p := place{Machine: machineOf(c.By.Run), State: c.By.Run.State, Function: c.By.Function, Operation: c.Operation}
 	if strings.HasSuffix(c.Target, string(siteC)) {
 		p.Operation += " (witness)"
+	}
+	if p.Machine == "restore" && strings.HasSuffix(c.Target, string(siteB)) {
+		p.Operation += " (site)"
 	}
 	key := fmt.Sprintf("%p %s", c.By, p.Operation)
 	o.seen[key]++
@@ -153,6 +159,10 @@ func (wk worker) cell(t *testing.T, s scenario, a *aim, then way) (r result) {
 // goOn goes one way without the fault, and wants the right end of it.
 func (s scenario) goOn(t *testing.T, w *simulation.World, then way, r *result) {
 	t.Helper()
+	if s.syncs() {
+		s.syncOn(t, w, then, r)
+		return
+	}
 	before := len(w.Runs)
 	failed := slices.IndexFunc(w.Runs, func(run *simulation.Run) bool { return run.Fence && run.FailedInTask })
 	r.redrivable = failed >= 0
@@ -216,10 +226,11 @@ func ends(runs []*simulation.Run, usual string) string {
 			text += " (" + why + ")"
 		case run.State == "FenceStarted":
 			continue
+		case run.Restore:
 		case run.Outcome() != run.State+" "+usual:
 			text = strings.Replace(run.Outcome(), " ", " (", 1) + ")"
 		}
-		if !run.Fence {
+		if !run.Fence && !run.Restore {
 			text = "guard: " + text
 		}
 		all = append(all, text)

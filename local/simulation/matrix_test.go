@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/secret"
+	"github.com/sitefence/sitefence/internal/wiring"
 	"github.com/sitefence/sitefence/local/asl"
 	"github.com/sitefence/sitefence/local/simulation"
 	"github.com/sitefence/sitefence/statemachine"
@@ -102,7 +104,7 @@ func (wk worker) both(t *testing.T, r row, fault simulation.Fault) (text string,
 // faultsAt are the faults that make sense at a place: that it comes too late
 // though it was applied is told apart only where something is applied.
 func faultsAt(p place) []simulation.Fault {
-	call := simulation.Call{Operation: p.Operation}
+	call := simulation.Call{Operation: strings.TrimSuffix(p.Operation, " (site)")}
 	writes := p.task() || call.Writes()
 	return slices.DeleteFunc(slices.Clone(simulation.Faults), func(f simulation.Fault) bool {
 		return f == simulation.SlowApplied && !writes
@@ -151,7 +153,7 @@ func complete(t *testing.T, rows []row) {
 	has := func(test func(place) bool) bool {
 		return slices.ContainsFunc(rows, func(r row) bool { return test(r.place) })
 	}
-	for machine, text := range map[string]string{"guard": statemachine.Guard, "fence": statemachine.Fence} {
+	for machine, text := range map[string]string{"guard": statemachine.Guard, "fence": statemachine.Fence, "restore": statemachine.Restore} {
 		var file struct {
 			States map[string]struct{ Type string }
 		}
@@ -165,15 +167,15 @@ func complete(t *testing.T, rows []row) {
 		}
 	}
 	// Infinispan's client has no interface; the gate serves no other paths.
-	operations := []string{"GET container", "GET backup", "POST take-offline", "GET container (witness)", "GetSecretValue (witness)"}
+	operations := append([]string{"GET container (witness)", "GetSecretValue (witness)"}, simulation.InfinispanCalls...)
 	for _, calls := range []reflect.Type{reflect.TypeFor[accelerator.Reading](), reflect.TypeFor[accelerator.Writing](),
-		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[secret.Client](), reflect.TypeFor[pause.Parameters](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
+		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[wiring.Targets](), reflect.TypeFor[secret.Client](), reflect.TypeFor[pause.Parameters](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
 		for method := range calls.Methods() {
 			operations = append(operations, method.Name)
 		}
 	}
 	for _, operation := range operations {
-		if !has(func(p place) bool { return p.Operation == operation }) {
+		if !has(func(p place) bool { return strings.TrimSuffix(p.Operation, " (site)") == operation }) {
 			t.Errorf("no scenario makes the call %s", operation)
 		}
 	}

@@ -20,6 +20,15 @@ const addEndpoints = "AddEndpoints"
 // Rejoin starts a guard by an operator's order: the site's endpoints, as they were
 // at first, are to go back beside the reporter. It is nil for a site that had none.
 func (w *World) Rejoin(reporter, site contract.Site) *Run {
+	event, ok := w.rejoinEvent(reporter, site)
+	if !ok {
+		return nil
+	}
+	return w.startGuard(event)
+}
+
+// rejoinEvent is false for a site that had no endpoints.
+func (w *World) rejoinEvent(reporter, site contract.Site) (event contract.Event, ok bool) {
 	var endpoints []contract.Endpoint
 	for _, l := range w.Accelerator.History()[0].State.Accelerators[0].Listeners {
 		for _, g := range l.Groups {
@@ -31,12 +40,9 @@ func (w *World) Rejoin(reporter, site contract.Site) *Run {
 			}
 		}
 	}
-	if endpoints == nil {
-		return nil
-	}
-	return w.startGuard(contract.Event{Version: contract.Version, Deployment: deployment, Accelerator: "a.example.com",
+	return contract.Event{Version: contract.Version, Deployment: deployment, Accelerator: "a.example.com",
 		Reporter: reporter, Site: site, ReceivedAt: time.Now().UTC(), Operation: contract.OperationRejoin,
-		Order: &contract.Order{By: "an operator", Reason: "restored"}, Endpoints: endpoints})
+		Order: &contract.Order{By: "an operator", Reason: "restored"}, Endpoints: endpoints}, endpoints != nil
 }
 
 // IsRejoin reports whether the run is a rejoin's.

@@ -26,7 +26,7 @@ type scenario struct {
 	listeners   []ga.Listener
 	prepare     func(*simulation.World)
 	reason      string // of the end, if nothing goes wrong
-	as          string // what is reported: "" an outage, "drill", "forced" or "rejoin"
+	as          string // what is reported: "" an outage, "drill", "forced" or "rejoin"; or what restore is started: "restore", "undo" or "continue"
 	options     func(*simulation.Options)
 	// every says which of its steps are in the matrix, each time that they occur
 	// in an invocation; of the others only those that are new, once. Nil: none.
@@ -44,7 +44,7 @@ func group(endpoints ...string) ga.Group {
 func scenarios() []scenario {
 	two := []string{"site-a", "site-b"}
 	all := func(place) bool { return true }
-	return []scenario{
+	return append([]scenario{
 		{name: "split", about: "the link of two sites is cut; two listeners, hence two writes", sites: two, every: all, reason: "split",
 			listeners: []ga.Listener{ga.NewListener(443, group("a", "b")), ga.NewListener(80, group("a", "b"))}},
 		{name: "fence lost", about: "site-b is out already, but the survivor replicates to it", sites: two, reason: "fence-lost",
@@ -100,7 +100,7 @@ func scenarios() []scenario {
 				})
 				w.Accelerator.Deploying(1)
 			}},
-	}
+	}, restores()...)
 }
 
 // begin makes the scenario's world, in which nothing has been reported yet.
@@ -131,6 +131,12 @@ func (s scenario) end() string {
 		return "Rehearsed"
 	case "rejoin":
 		return "Rejoined"
+	case "restore":
+		return "InSync"
+	case "undo":
+		return "Undone"
+	case "continue":
+		return "RejoinStarted, Rejoined"
 	}
 	return "Fenced"
 }
@@ -141,6 +147,8 @@ func (s scenario) idle() string {
 		return "FenceStarted " + s.reason
 	case "rejoin":
 		return "Ignored already-serving"
+	case "continue":
+		return "RejoinStarted "
 	}
 	return "Ignored already-fenced"
 }
@@ -154,6 +162,12 @@ func (s scenario) report(w *simulation.World) {
 		w.Force(siteA, siteB)
 	case "rejoin":
 		w.Rejoin(siteA, siteB)
+	case "restore":
+		w.Restore(siteA, siteB, contract.PhaseSync)
+	case "undo":
+		w.Restore(siteA, siteB, contract.PhaseUndo)
+	case "continue":
+		w.Restore(siteA, siteB, contract.PhaseRejoin)
 	default:
 		w.Alert(siteA, siteB)
 	}
@@ -162,9 +176,13 @@ func (s scenario) report(w *simulation.World) {
 // wrong says what keeps a world from being as every fence, or rejoin, must leave it. It is
 // told from the world alone.
 func (s scenario) wrong(w *simulation.World) []string {
+	if s.syncs() {
+		return s.unsynced(w)
+	}
 	var wrong []string
 	out := siteB
-	if s.as == "drill" || s.as == "rejoin" {
+	back := s.as == "drill" || s.as == "rejoin" || s.as == "continue"
+	if back {
 		out = ""
 	}
 	want := simulationListeners(s.listeners, out)
@@ -174,7 +192,7 @@ func (s scenario) wrong(w *simulation.World) []string {
 	for _, from := range s.sites {
 		for _, to := range s.sites {
 			status := infinispan.Online
-			if from == "site-a" && to == "site-b" && s.as != "drill" && s.as != "rejoin" {
+			if from == "site-a" && to == "site-b" && !back {
 				status = infinispan.Offline
 			}
 			if got := w.Infinispan.Status(from, to); from != to && got != status {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/local/balancers"
 	ga "github.com/sitefence/sitefence/local/globalaccelerator"
@@ -22,9 +21,11 @@ const (
 
 // TestMain gives the acting functions the one thing they take from outside.
 func TestMain(m *testing.M) {
-	if err := os.Setenv(config.EnvFenceMachine, "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+	for name, value := range simulation.Environment() {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	}
 	os.Exit(m.Run())
 }

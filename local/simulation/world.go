@@ -3,7 +3,7 @@
 // as the functions wire them, the machines as their files say, and stateful
 // fakes of everything around. Every outside call stops at a gate until the test
 // lets it go, with a fault or without. After each call that changes something
-// the invariants I1 to I6 and I8 are checked against the world as it really is.
+// the invariants I1 to I6, I8 and I9 are checked against the world as it really is.
 //
 // It must run in a bubble of testing/synctest: time passes only when everything
 // waits for it, so that real timeouts and hours of retries cost nothing.
@@ -46,18 +46,23 @@ const deployment = "kc"
 const Password = "simulated-infinispan-password" //nolint:gosec // of a double
 
 // Machines are the parsed state machines. They are not safe for concurrent use.
-type Machines struct{ guard, fence *asl.Definition }
+type Machines struct{ guard, fence, restore *asl.Definition }
 
 // ReadMachines parses the files.
 func ReadMachines() (Machines, error) {
 	names := map[string]string{"FenceMachineArn": fenceMachine, "BusName": "bus", "CheckHealthFunctionArn": CheckHealth,
-		"UpdateAcceleratorFunctionArn": UpdateAccelerator, "TakeOfflineFunctionArn": TakeOffline}
+		"UpdateAcceleratorFunctionArn": UpdateAccelerator, "TakeOfflineFunctionArn": TakeOffline,
+		"GuardMachineArn": guardMachine, "ResyncFunctionArn": Resync}
 	guard, err := asl.Parse(statemachine.Guard, names)
 	if err != nil {
 		return Machines{}, err
 	}
 	fence, err := asl.Parse(statemachine.Fence, names)
-	return Machines{guard, fence}, err
+	if err != nil {
+		return Machines{}, err
+	}
+	restore, err := asl.Parse(statemachine.Restore, names)
+	return Machines{guard, fence, restore}, err
 }
 
 // Options are what a world is made of.
@@ -76,6 +81,8 @@ type Options struct {
 	Retries bool
 	// Switch gives the deployment a pause parameter; without it checks read none.
 	Switch bool
+	// Restores gives the deployment the resync function, which takes Environment.
+	Restores bool
 	// Preferred is the site that goes on when both could, and Delay how long a
 	// report against it waits.
 	Preferred contract.Site
@@ -98,6 +105,8 @@ type World struct {
 	// Lags says that a list or a description does not show this run's last
 	// change yet; nil: they never lag.
 	Lags func(*Run) bool
+	// Past are the names of fence executions that have ended before, newest first.
+	Past []string
 	// Reserved is whether the writer has reserved concurrency 1.
 	Reserved bool
 
@@ -111,6 +120,7 @@ type World struct {
 	running     sync.WaitGroup
 	violations  []string
 	pausedUntil time.Time
+	kept        map[string]map[string]string // see Keep
 
 	mu          sync.Mutex
 	parked      []*Call
@@ -192,6 +202,14 @@ func (w *World) wire(opt Options) error {
 	}
 	check.Log, update.Log, offline.Log = log, log, log
 	w.steps = map[string]step{CheckHealth: stepOf(check), UpdateAccelerator: stepOf(update), TakeOffline: stepOf(offline)}
+	if opt.Restores {
+		syncing, err := w.wireRestore(function)
+		if err != nil {
+			return err
+		}
+		syncing.Log = log
+		w.steps[Resync] = stepOf(syncing)
+	}
 	return nil
 }
 
@@ -222,7 +240,7 @@ func (w *World) Parked() []*Call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	calls := slices.Clone(w.parked)
-	slices.SortStableFunc(calls, func(a, b *Call) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortStableFunc(calls, func(a, b *Call) int { return strings.Compare(a.order(), b.order()) })
 	return calls
 }
 
