@@ -19,7 +19,7 @@ const siteC = contract.Site("site-c")
 // scenario is one way to a fence, or to a rejoin. The end of a fence is always the
 // same: site-b is out, site-a serves alone (or with site-c) and does not replicate
 // to site-b. So is that of a rejoin: all is as the listeners say, and all
-// replication is online.
+// replication is online. What a restore must come to, leftWell and unsynced say.
 type scenario struct {
 	name, about string
 	sites       []string
