@@ -50,11 +50,12 @@ test-fast: prerequisites
 	go test -run '^Test(Bounds|Huge)' ./internal/... # of time and memory, as built
 	cd infra && $(GOTEST) ./...
 
-# As many random worlds as CI visits. Without the race detector: a world is lived
-# one call at a time, and `make test` visits five hundred with it.
+# As many random worlds as CI visits, and the whole fault matrix. Without the race
+# detector: a world is lived one call at a time, and `make test` visits five
+# hundred, and a third of the matrix, with it.
 WORLDS        ?= 20000
 worlds: prerequisites
-	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^TestWorlds$$' .
+	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^Test(Worlds|FaultMatrix)$$' .
 
 # Every fuzz target that any package has, one a run, as go test wants it. Making
 # an input smaller would by default take longer than all the rest. What a

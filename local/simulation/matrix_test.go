@@ -45,6 +45,9 @@ func TestFaultMatrix(t *testing.T) {
 	first := newWorker(t)
 	rows := derive(t, first)
 	complete(t, rows)
+	if raced {
+		rows = every(3, rows)
+	}
 	pool := make(chan worker, runtime.GOMAXPROCS(0))
 	pool <- first
 	for len(pool) < cap(pool) {
@@ -69,9 +72,18 @@ func TestFaultMatrix(t *testing.T) {
 	})
 	t.Logf("%d rows, %d runs", len(rows), ran)
 	ingest := ingestRows(t)
-	if !t.Failed() && whole(rows) {
+	if !t.Failed() && !raced && whole(rows) {
 		document(t, rows, ran, ingest)
 	}
+}
+
+// every is one of n rows, in their order: some of each scenario.
+func every(n int, rows []row) []row {
+	var some []row
+	for i := 0; i < len(rows); i += n {
+		some = append(some, rows[i])
+	}
+	return some
 }
 
 // both is a cell's text: the fault hits once, and lasts. It says how many runs
