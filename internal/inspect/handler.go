@@ -19,6 +19,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/release"
+	"github.com/sitefence/sitefence/internal/target"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -52,7 +53,7 @@ type Handler struct {
 		Read(context.Context) (accelerator.State, error)
 	}
 	Describer   Describer
-	Targets     Targets
+	Targets     target.Client
 	Clusters    map[contract.Site]Cluster // the sites that have an Infinispan
 	Pauses      Pauses                    // nil: this stack has no pause parameter
 	WebhookUser string
@@ -72,7 +73,7 @@ func New(function wiring.Function, webhookUser string) (Handler, error) {
 	}
 	h := Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Describer: function.Accelerators(),
-		Targets: function.Balancers(), Clusters: clusters, WebhookUser: webhookUser,
+		Targets: function.Targets(), Clusters: clusters, WebhookUser: webhookUser,
 		Log: lambdacontext.NewLogger(), Now: time.Now,
 	}
 	if pauses, ok := function.Pauses(); ok {

@@ -2,31 +2,17 @@ package inspect
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sitefence/sitefence/internal/awserr"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/target"
 )
 
-// Targets is the part of the Elastic Load Balancing API that is read. The Region
-// is given with each call.
-type Targets interface {
-	DescribeTargetGroups(context.Context, *elb.DescribeTargetGroupsInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error)
-	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
-}
-
-const (
-	targetLimit = 4   // calls of one site at a time
-	maxPages    = 100 // of target groups; a load balancer has at most a hundred or so
-)
+// targetLimit is how many load balancers of one site are asked about at a time.
+const targetLimit = 4
 
 // countTargets counts the targets behind each site's load balancers in the
 // accelerator, side by side. A site without any has nothing to count.
@@ -62,7 +48,7 @@ func (h Handler) targets(ctx context.Context, balancers []string) (contract.Targ
 	group.SetLimit(targetLimit)
 	for _, balancer := range balancers {
 		group.Go(func() error {
-			part, err := h.behind(gctx, balancer)
+			part, err := target.Behind(gctx, h.Targets, balancer)
 			mu.Lock()
 			defer mu.Unlock()
 			sum.Healthy += part.Healthy
@@ -71,38 +57,4 @@ func (h Handler) targets(ctx context.Context, balancers []string) (contract.Targ
 		})
 	}
 	return sum, group.Wait()
-}
-
-// behind counts the targets of one load balancer's target groups.
-func (h Handler) behind(ctx context.Context, balancer string) (contract.Targets, error) {
-	what := "reading the target groups of " + balancer
-	part := strings.SplitN(balancer, ":", 6)
-	if len(part) != 6 || part[3] == "" {
-		return contract.Targets{}, contract.TransientF(contract.Unavailable, "%s: it is no load balancer", what)
-	}
-	inRegion := func(o *elb.Options) { o.Region = part[3] }
-	var sum contract.Targets
-	pages := elb.NewDescribeTargetGroupsPaginator(h.Targets, &elb.DescribeTargetGroupsInput{LoadBalancerArn: &balancer})
-	for n := 0; pages.HasMorePages(); n++ {
-		if n == maxPages {
-			return sum, contract.TransientF(contract.Unavailable, "%s: the list does not end", what)
-		}
-		page, err := pages.NextPage(ctx, inRegion)
-		if err != nil {
-			return sum, awserr.Sort(err, what)
-		}
-		for _, g := range page.TargetGroups {
-			out, err := h.Targets.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn}, inRegion)
-			if err != nil {
-				return sum, awserr.Sort(err, fmt.Sprintf("reading the targets' health of %s", aws.ToString(g.TargetGroupArn)))
-			}
-			for _, d := range out.TargetHealthDescriptions {
-				sum.Total++
-				if d.TargetHealth != nil && d.TargetHealth.State == elbtypes.TargetHealthStateEnumHealthy {
-					sum.Healthy++
-				}
-			}
-		}
-	}
-	return sum, nil
 }

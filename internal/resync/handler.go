@@ -26,6 +26,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/target"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -43,7 +44,7 @@ type Handler struct {
 	}
 	Executions sfn.ListExecutionsAPIClient
 	Machines   wiring.Machines
-	Targets    wiring.Targets
+	Targets    target.Client
 	Log        *slog.Logger
 }
 

@@ -28,14 +28,8 @@ func (h Handler) handleRejoin(ctx context.Context, in contract.ActInput) (contra
 // that it added, also beside an error. What it may not write it finds out before
 // the first call.
 func (h Handler) rejoin(ctx context.Context, in contract.ActInput) ([]contract.Endpoint, error) {
-	if err := in.Validate(); err != nil {
-		return nil, contract.MisconfiguredF(contract.BadInput, "step input: %v", err)
-	}
-	if err := h.Deployment.Accept(in.Event); err != nil {
+	if err := accept(h.Deployment, in, contract.Rejoin); err != nil {
 		return nil, err
-	}
-	if in.Decision != contract.Rejoin {
-		return nil, contract.MisconfiguredF(contract.BadInput, "decision: got %.40q, want %q", in.Decision, contract.Rejoin)
 	}
 	if err := accelerator.CheckEndpoints(h.Deployment.Accelerator.ARN, in.Endpoints); err != nil {
 		return nil, err

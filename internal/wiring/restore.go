@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"context"
 	"fmt"
 	"os"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/target"
 )
 
 // Machines are the ARNs of a deployment's state machines.
@@ -30,12 +30,5 @@ func (f Function) Machines() (Machines, error) {
 // Executions lists the executions of any machine; the SDK retries its reads.
 func (f Function) Executions() sfn.ListExecutionsAPIClient { return sfn.NewFromConfig(f.aws) }
 
-// Targets is the part of Elastic Load Balancing that knows who is behind a load
-// balancer. The Region is given with each call.
-type Targets interface {
-	DescribeTargetGroups(context.Context, *elb.DescribeTargetGroupsInput, ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error)
-	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
-}
-
 // Targets reads load balancers' targets; the SDK retries its reads.
-func (f Function) Targets() Targets { return elb.NewFromConfig(f.aws) }
+func (f Function) Targets() target.Client { return elb.NewFromConfig(f.aws) }

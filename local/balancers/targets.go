@@ -22,11 +22,11 @@ func groupOf(balancer string) string {
 
 type groupsAnswer struct {
 	XMLName xml.Name   `xml:"DescribeTargetGroupsResponse"`
-	Result  groupsList `xml:"DescribeTargetGroupsResult"` // there also when it is empty
+	Groups  groupsList `xml:"DescribeTargetGroupsResult>TargetGroups"` // there also when it is empty, as AWS's is
 }
 
 type groupsList struct {
-	Groups []targetGroup `xml:"TargetGroups>member"`
+	Members []targetGroup `xml:"member"`
 }
 
 type targetGroup struct {
@@ -35,11 +35,11 @@ type targetGroup struct {
 
 type healthAnswer struct {
 	XMLName xml.Name   `xml:"DescribeTargetHealthResponse"`
-	Result  healthList `xml:"DescribeTargetHealthResult"`
+	Targets healthList `xml:"DescribeTargetHealthResult>TargetHealthDescriptions"`
 }
 
 type healthList struct {
-	Targets []target `xml:"TargetHealthDescriptions>member"`
+	Members []target `xml:"member"`
 }
 
 type target struct {
@@ -63,7 +63,7 @@ func (f *Fake) serveTargets(w http.ResponseWriter, region string, form url.Value
 		}
 		var answer groupsAnswer
 		if f.behind[balancer] != nil {
-			answer.Result.Groups = []targetGroup{{groupOf(balancer)}}
+			answer.Groups.Members = []targetGroup{{groupOf(balancer)}}
 		}
 		out = answer
 	} else {
@@ -75,7 +75,7 @@ func (f *Fake) serveTargets(w http.ResponseWriter, region string, form url.Value
 			}
 			found = true
 			for i, state := range states {
-				answer.Result.Targets = append(answer.Result.Targets, target{ID: "i-" + string(rune('a'+i)), State: state})
+				answer.Targets.Members = append(answer.Targets.Members, target{ID: "i-" + string(rune('a'+i)), State: state})
 			}
 		}
 		if !found {

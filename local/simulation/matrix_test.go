@@ -17,7 +17,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/secret"
-	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/internal/target"
 	"github.com/sitefence/sitefence/local/asl"
 	"github.com/sitefence/sitefence/local/simulation"
 	"github.com/sitefence/sitefence/statemachine"
@@ -181,7 +181,7 @@ func complete(t *testing.T, rows []row) {
 	// Infinispan's client has no interface; the gate serves no other paths.
 	operations := append([]string{"GET container (witness)", "GetSecretValue (witness)"}, simulation.InfinispanCalls...)
 	for _, calls := range []reflect.Type{reflect.TypeFor[accelerator.Reading](), reflect.TypeFor[accelerator.Writing](),
-		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[wiring.Targets](), reflect.TypeFor[secret.Client](), reflect.TypeFor[pause.Parameters](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
+		reflect.TypeFor[accelerator.Tags](), reflect.TypeFor[target.Client](), reflect.TypeFor[secret.Client](), reflect.TypeFor[pause.Parameters](), reflect.TypeFor[sfn.ListExecutionsAPIClient]()} {
 		for method := range calls.Methods() {
 			operations = append(operations, method.Name)
 		}
