@@ -113,8 +113,12 @@ func context(whole, typed error) string {
 	return line(text)
 }
 
-// ReasonOf is the reason code of a typed error, or Unavailable.
+// ReasonOf is the reason code of a typed error, Unavailable for an error of no
+// type, and nothing for nil.
 func ReasonOf(err error) Reason {
+	if err == nil {
+		return ""
+	}
 	if e, ok := errors.AsType[*Misconfigured](err); ok {
 		return e.Reason
 	}
