@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/deployed"
+	"github.com/sitefence/sitefence/internal/inspected"
 	"github.com/sitefence/sitefence/internal/release"
 	"github.com/sitefence/sitefence/internal/secret"
 )
@@ -52,32 +52,9 @@ func Account(cfg aws.Config, stack string, outputs deployed.Outputs, postURL str
 	}
 }
 
-// inspect calls the deployment's Inspect function.
+// inspect asks the deployment's Inspect function.
 func (a account) inspect(ctx context.Context, d deployed.Deployment) (contract.Inspection, error) {
-	if d.Inspect == "" {
-		return contract.Inspection{}, errors.New("the stack has no Inspect function: it is of an older release")
-	}
-	in, err := json.Marshal(contract.InspectInput{Version: contract.Version, Deployment: d.Name})
-	if err != nil {
-		return contract.Inspection{}, err
-	}
-	out, err := lambda.NewFromConfig(a.aws).Invoke(ctx, &lambda.InvokeInput{FunctionName: &d.Inspect, Payload: in})
-	if err != nil {
-		return contract.Inspection{}, err
-	}
-	if out.FunctionError != nil {
-		var failure struct{ ErrorType, ErrorMessage string }
-		_ = json.Unmarshal(out.Payload, &failure)
-		return contract.Inspection{}, fmt.Errorf("function %s: %.60s: %.500s", d.Inspect, failure.ErrorType, failure.ErrorMessage)
-	}
-	var found contract.Inspection
-	if err := json.Unmarshal(out.Payload, &found); err != nil {
-		return contract.Inspection{}, fmt.Errorf("function %s: the answer is not as expected: %w", d.Inspect, err)
-	}
-	if found.Version != contract.Version || found.Deployment != d.Name {
-		return contract.Inspection{}, fmt.Errorf("function %s: the answer is of version %.20q, deployment %.40q", d.Inspect, found.Version, found.Deployment)
-	}
-	return found, nil
+	return inspected.Ask(ctx, lambda.NewFromConfig(a.aws), d.Inspect, d.Name)
 }
 
 // harmless is a webhook as Alertmanager's, without any alert.

@@ -115,12 +115,12 @@ func TestInspectIsAsked(t *testing.T) {
 	d := deployed.Deployment{Name: "kc", Inspect: "look"}
 	for name, tc := range map[string]struct{ answer, want string }{
 		"well":     {`{"version":"1","deployment":"kc","webhookUser":"u"}`, ""},
-		"failed":   {`FAILED {"errorType":"Misconfigured","errorMessage":"bad-input: deployment"}`, "function look: Misconfigured: bad-input: deployment"},
-		"other":    {`{"version":"1","deployment":"shop"}`, `deployment "shop"`},
+		"failed":   {`FAILED {"errorType":"Misconfigured","errorMessage":"bad-input: deployment"}`, "asking look: it failed (Unhandled): Misconfigured bad-input: deployment"},
+		"other":    {`{"version":"1","deployment":"shop"}`, `about "shop"`},
 		"later":    {`{"version":"2","deployment":"kc"}`, `version "2"`},
-		"garbage":  {`[`, "not as expected"},
+		"garbage":  {`[`, "no inspection"},
 		"may not":  {"", "AccessDenied"},
-		"no stack": {"-", "older release"},
+		"no stack": {"-", "no Inspect function"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, at := answers{path: tc.answer}, d

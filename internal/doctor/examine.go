@@ -22,7 +22,7 @@ func Examine(f Facts) []Row {
 			own = append(own, failed(Inspected, "deploy this release of the stack, allow yourself lambda:InvokeFunction on its Inspect function, and read that function's log",
 				"the Inspect function did not answer: %v", err))
 		} else {
-			own = append(own, inspected(d.Inspection.Value, f.Config)...)
+			own = append(own, inspection(d.Inspection.Value, f.Config)...)
 		}
 		for _, row := range own {
 			row.Deployment = d.Name

@@ -10,8 +10,8 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// inspected makes the rows of one inspection.
-func inspected(in contract.Inspection, c *config.Config) []Row {
+// inspection makes the rows of one inspection.
+func inspection(in contract.Inspection, c *config.Config) []Row {
 	rows := []Row{pause(in)}
 	if c != nil {
 		rows = append(rows, configuration(in, *c))

@@ -43,6 +43,9 @@ func Ask(ctx context.Context, client Client, function, deployment string) (contr
 	if err := json.Unmarshal(out.Payload, &i); err != nil {
 		return contract.Inspection{}, fmt.Errorf("asking %s: the answer is no inspection: %w", function, err)
 	}
+	if i.Version != contract.Version {
+		return contract.Inspection{}, fmt.Errorf("asking %s: it answers in version %.20q, want %q: use the command of its release", function, i.Version, contract.Version)
+	}
 	if i.Deployment != deployment {
 		return contract.Inspection{}, fmt.Errorf("asking %s: it is about %.60q, want %q", function, i.Deployment, deployment)
 	}
