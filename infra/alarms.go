@@ -1,6 +1,7 @@
-package main
+package infra
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -12,15 +13,15 @@ import (
 	emf "github.com/sitefence/sitefence/internal/metric"
 )
 
-// alarmsProps is everything that can fail without anyone noticing.
-type alarmsProps struct {
-	Notifications notifications
-	Bus           bus
-	Ingest        ingest
-	Deployments   []deployment
+// AlarmsProps is everything that can fail without anyone noticing.
+type AlarmsProps struct {
+	Notifications Notifications
+	Bus           Bus
+	Ingest        Ingest
+	Deployments   []Deployment
 }
 
-// alarm is one metric that must stay at zero. The functions of the fence have
+// alarm is one metric, which as a rule must stay at zero. The functions of the fence have
 // none: the machines retry them, and what retries do not mend fails a machine.
 type alarm struct {
 	name    string // behind the stack's name
@@ -29,6 +30,12 @@ type alarm struct {
 	metric  metric
 	// minutes of the last five in which the metric must be above zero; 0: one of one
 	minutes int
+	// seconds is the length of a period, periods how many in a row must be bad,
+	// and threshold what is bad; 0: 60 seconds, one, and 1.
+	seconds, periods int
+	threshold        float64
+	// silence: what is bad is a metric below the threshold, or missing.
+	silence bool
 	// recovers: the return to zero is news too. A count of failures falls back
 	// after a minute by itself, and an "OK" for that would be a lie.
 	recovers bool
@@ -39,9 +46,9 @@ type metric struct {
 	dimensions                 map[string]*string
 }
 
-// newAlarms makes the alarms: plain ones on one metric each, with the topic as
+// NewAlarms makes the alarms: plain ones on one metric each, with the topic as
 // their action.
-func newAlarms(scope constructs.Construct, props alarmsProps) {
+func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 	scope = constructs.NewConstruct(scope, jsii.String("Alarms"))
 	all := ingestAlarms(props.Ingest)
 	for _, rule := range props.Notifications.RuleNames {
@@ -59,9 +66,15 @@ func newAlarms(scope constructs.Construct, props alarmsProps) {
 }
 
 func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAction) {
-	window, minutes := 1, 1
+	window := max(a.periods, 1)
+	bad := window
 	if a.minutes > 0 {
-		window, minutes = 5, a.minutes
+		window, bad = 5, a.minutes
+	}
+	// Nothing happens most of the time, and then AWS sends no data.
+	compare, missing := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD, awscloudwatch.TreatMissingData_NOT_BREACHING
+	if a.silence {
+		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_BREACHING
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
 		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
@@ -71,14 +84,13 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 			MetricName:    jsii.String(a.metric.name),
 			DimensionsMap: &a.metric.dimensions,
 			Statistic:     jsii.String(a.metric.statistic),
-			Period:        awscdk.Duration_Minutes(jsii.Number(1)),
+			Period:        awscdk.Duration_Seconds(jsii.Number(cmp.Or(a.seconds, 60))),
 		}),
-		Threshold:          jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		Threshold:          jsii.Number(cmp.Or(a.threshold, 1)),
+		ComparisonOperator: compare,
 		EvaluationPeriods:  jsii.Number(window),
-		DatapointsToAlarm:  jsii.Number(minutes),
-		// Nothing happens most of the time, and then AWS sends no data.
-		TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
+		DatapointsToAlarm:  jsii.Number(bad),
+		TreatMissingData:   missing,
 	})
 	made.AddAlarmAction(action)
 	if a.recovers {
@@ -86,7 +98,7 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 	}
 }
 
-func machineAlarms(d deployment) []alarm {
+func machineAlarms(d Deployment) []alarm {
 	of := func(arn *string, name string) metric {
 		return metric{"AWS/States", name, "Sum", map[string]*string{"StateMachineArn": arn}}
 	}
@@ -121,13 +133,13 @@ func machineAlarms(d deployment) []alarm {
 }
 
 // ruleMetric is a metric of a rule. Rules of a custom bus have both dimensions.
-func ruleMetric(b bus, rule, name string) metric {
+func ruleMetric(b Bus, rule, name string) metric {
 	return metric{"AWS/Events", name, "Sum", map[string]*string{
 		"EventBusName": jsii.String(b.Name), "RuleName": jsii.String(rule),
 	}}
 }
 
-func triggerAlarms(b bus, d deployment) []alarm {
+func triggerAlarms(b Bus, d Deployment) []alarm {
 	lost := "Look whether a site of " + d.Name + " must be fenced: a report of a site that is offline did not reach the guard, and nobody works on it."
 	return []alarm{
 		{
@@ -150,7 +162,7 @@ func triggerAlarms(b bus, d deployment) []alarm {
 
 // noticeAlarm goes another way to the same topic (CloudWatch instead of
 // EventBridge), for when a rule's message was refused there.
-func noticeAlarm(b bus, rule string) alarm {
+func noticeAlarm(b Bus, rule string) alarm {
 	return alarm{
 		name: rule + "-not-sent", runbook: "notice-not-delivered",
 		do:     "Read the latest executions of the fence machines: a message about a fence could not be sent.",
@@ -158,7 +170,7 @@ func noticeAlarm(b bus, rule string) alarm {
 	}
 }
 
-func ingestAlarms(i ingest) []alarm {
+func ingestAlarms(i Ingest) []alarm {
 	of := func(name string) metric {
 		return metric{"AWS/Lambda", name, "Sum", map[string]*string{"FunctionName": i.Function.FunctionName()}}
 	}

@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -10,26 +10,26 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// bus is the one place that knows which kind of event bus carries Sitefence's
-// events: today a custom bus of EventBridge's first generation.
-type bus struct {
+// Bus is the one place that knows which kind of event Bus carries Sitefence's
+// events: today a custom Bus of EventBridge's first generation.
+type Bus struct {
 	Name string
 	arn  string
 }
 
-// newBus makes the stack's event bus. It is its own, so that nobody else's rule
+// NewBus makes the stack's event bus. It is its own, so that nobody else's rule
 // or permission on the account's default bus reaches into a fence.
-func newBus(scope constructs.Construct) bus {
+func NewBus(scope constructs.Construct) Bus {
 	b := awsevents.NewEventBus(scope, jsii.String("Bus"), &awsevents.EventBusProps{
 		EventBusName: awscdk.Stack_Of(scope).StackName(),
 		Description:  jsii.String("Sitefence: reports of sites that are offline, and news of fences"),
 	})
 	b.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	return bus{Name: *b.EventBusName(), arn: *b.EventBusArn()}
+	return Bus{Name: *b.EventBusName(), arn: *b.EventBusArn()}
 }
 
 // mayPut allows putting events on this bus and on no other.
-func (b bus) mayPut() awsiam.PolicyStatement {
+func (b Bus) mayPut() awsiam.PolicyStatement {
 	return allow("PutEvents", b.arn, "events:PutEvents")
 }
 
@@ -43,7 +43,7 @@ type ruleProps struct {
 }
 
 // ruleARN is the ARN of a rule of that name on the bus, without a reference.
-func (b bus) ruleARN(name string) string {
+func (b Bus) ruleARN(name string) string {
 	return regionalARN("events", "rule/"+b.Name+"/"+name)
 }
 
@@ -52,7 +52,7 @@ func (b bus) ruleARN(name string) string {
 // It is a plain resource: the CDK's target for SNS cannot be given a policy of
 // ours, and `Ref` of a rule on a custom bus is no rule name (bus|name), so the
 // name is given, for the metrics and the conditions that need it.
-func (b bus) newRule(scope constructs.Construct, id string, props ruleProps) awsevents.CfnRule {
+func (b Bus) newRule(scope constructs.Construct, id string, props ruleProps) awsevents.CfnRule {
 	pattern := map[string]any{
 		"source":      []string{contract.Source},
 		"detail-type": []string{props.DetailType},

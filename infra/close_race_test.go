@@ -1,6 +1,6 @@
 //go:build race
 
-package main_test
+package infra_test
 
 // closeCDK does nothing: jsii.Close (1.139.0) waits for its process in two
 // goroutines at once, and the race detector fails the tests for it. The process

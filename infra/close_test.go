@@ -1,6 +1,6 @@
 //go:build !race
 
-package main_test
+package infra_test
 
 import "github.com/aws/jsii-runtime-go"
 

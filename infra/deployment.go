@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"fmt"
@@ -17,18 +17,18 @@ import (
 	"github.com/sitefence/sitefence/statemachine"
 )
 
-// deploymentProps is one accelerator with its sites.
-type deploymentProps struct {
+// DeploymentProps is one accelerator with its sites.
+type DeploymentProps struct {
 	Deployment config.Deployment
 	Tuning     config.Tuning
 	Assets     Assets
-	Bus        bus
+	Bus        Bus
 	// WebhookUser is who may post alerts.
 	WebhookUser string
 }
 
-// deployment is what others need of it.
-type deployment struct {
+// Deployment is what others need of it.
+type Deployment struct {
 	Name        string
 	Guard       awsstepfunctions.StateMachine
 	Fence       awsstepfunctions.StateMachine
@@ -39,14 +39,14 @@ type deployment struct {
 	Inspect     awslambda.Function
 }
 
-// newDeployment makes the rule, the guard machine, the fence machine and the
+// NewDeployment makes the rule, the guard machine, the fence machine and the
 // three functions of one deployment. Nothing is shared with another one: their
 // fences do not wait for each other and their roles reach one accelerator each.
 //
 // The acting functions list the fence machine's executions, and the machine
 // calls the functions. A reference in both directions would be a cycle, so the
 // machine's name is given and the functions get an ARN made of it.
-func newDeployment(scope constructs.Construct, props deploymentProps) (deployment, error) {
+func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deployment, error) {
 	name := props.Deployment.Name
 	scope = constructs.NewConstruct(scope, jsii.String(name))
 	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
@@ -55,7 +55,7 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 	pause := newPause(scope, name)
 	functions, err := newFunctions(scope, props, machineARN(fenceName), pause)
 	if err != nil {
-		return deployment{}, err
+		return Deployment{}, err
 	}
 	fence := newMachine(scope, "Fence", machineProps{
 		Label:      name + "-fence",
@@ -92,11 +92,11 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 	})
 	restore, err := newRestore(scope, props, guard)
 	if err != nil {
-		return deployment{}, err
+		return Deployment{}, err
 	}
-	d := deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
+	d := Deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
 	if d.Inspect, err = newInspect(scope, props, pause); err != nil {
-		return deployment{}, err
+		return Deployment{}, err
 	}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil
@@ -105,7 +105,7 @@ func newDeployment(scope constructs.Construct, props deploymentProps) (deploymen
 // functions are the three that a fence consists of.
 type functions struct{ check, update, takeOffline awslambda.Function }
 
-func newFunctions(scope constructs.Construct, props deploymentProps, fenceARN, pause string) (functions, error) {
+func newFunctions(scope constructs.Construct, props DeploymentProps, fenceARN, pause string) (functions, error) {
 	accelerator := props.Deployment.Accelerator.ARN
 	listFences := allow("NewestOnly", fenceARN, "states:ListExecutions")
 	acting := map[string]string{config.EnvFenceMachine: fenceARN}
@@ -201,7 +201,7 @@ func writeAccelerator(arn string) []awsiam.PolicyStatement {
 }
 
 // newTrigger makes the rule that starts the guard for this deployment's events.
-func newTrigger(scope constructs.Construct, name string, guard awsstepfunctions.StateMachine, bus bus) (string, awssqs.Queue) {
+func newTrigger(scope constructs.Construct, name string, guard awsstepfunctions.StateMachine, bus Bus) (string, awssqs.Queue) {
 	ruleName := fmt.Sprintf("%s-site-offline", name)
 	dead := awssqs.NewQueue(scope, jsii.String("DeadLetters"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,

@@ -1,4 +1,4 @@
-package main_test
+package infra_test
 
 import (
 	"fmt"

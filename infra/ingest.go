@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -18,25 +18,25 @@ const (
 	ingestConcurrency = 50
 )
 
-// ingestProps is the door: the function that takes Alertmanager's webhook.
-type ingestProps struct {
+// IngestProps is the door: the function that takes Alertmanager's webhook.
+type IngestProps struct {
 	Config config.Config
 	Assets Assets
-	Bus    bus
+	Bus    Bus
 }
 
-// ingest is what others need of the door.
-type ingest struct {
+// Ingest is what others need of the door.
+type Ingest struct {
 	Function awslambda.Function
 	URL      string
 	Secret   string // the ARN, or the name as configured
 }
 
-func newIngest(scope constructs.Construct, props ingestProps) (ingest, error) {
+func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
 	scope = constructs.NewConstruct(scope, jsii.String("Ingest"))
 	code, err := props.Assets.Stage("stack", "ingest", props.Config.Ingest())
 	if err != nil {
-		return ingest{}, err
+		return Ingest{}, err
 	}
 	secret := props.Config.Webhook.PasswordSecret
 	if secret == "" {
@@ -56,7 +56,7 @@ func newIngest(scope constructs.Construct, props ingestProps) (ingest, error) {
 	// authenticates (Basic, over the URL's TLS). The CDK adds the two
 	// permissions that a URL without IAM needs.
 	url := function.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
-	return ingest{Function: function, URL: *url.Url(), Secret: secret}, nil
+	return Ingest{Function: function, URL: *url.Url(), Secret: secret}, nil
 }
 
 // newPassword makes a secret whose whole string is a random password: letters

@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -12,7 +12,7 @@ import (
 // newInspect makes the function that reads all there is to see of a deployment,
 // so that an operator needs neither Infinispan's password nor a way to it. It is
 // read only, and nothing but the operator's command calls it.
-func newInspect(scope constructs.Construct, props deploymentProps, pause string) (awslambda.Function, error) {
+func newInspect(scope constructs.Construct, props DeploymentProps, pause string) (awslambda.Function, error) {
 	d := props.Deployment
 	file := config.InspectFile{Deployment: d, WebhookUser: props.WebhookUser}
 	code, err := props.Assets.Stage(d.Name, "inspect", file)

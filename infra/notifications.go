@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"fmt"
@@ -15,14 +15,14 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// notificationsProps says who hears of alarms and fences.
-type notificationsProps struct {
+// NotificationsProps says who hears of alarms and fences.
+type NotificationsProps struct {
 	Notifications config.Notifications
-	Bus           bus
+	Bus           Bus
 }
 
-// notifications is the topic, and the rules that put news of fences on it.
-type notifications struct {
+// Notifications is the topic, and the rules that put news of fences on it.
+type Notifications struct {
 	Topic     awssns.Topic
 	RuleNames []string
 }
@@ -57,7 +57,7 @@ var notices = []struct {
 	},
 }
 
-func newNotifications(scope constructs.Construct, props notificationsProps) notifications {
+func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
 	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
 	topicProps := &awssns.TopicProps{
 		DisplayName: jsii.String("Sitefence " + *awscdk.Stack_Of(scope).StackName()),
@@ -71,7 +71,7 @@ func newNotifications(scope constructs.Construct, props notificationsProps) noti
 	if arn := props.Notifications.KMSKeyARN; arn != "" {
 		topicProps.MasterKey = awskms.Key_FromKeyArn(scope, jsii.String("Key"), jsii.String(arn))
 	}
-	n := notifications{Topic: awssns.NewTopic(scope, jsii.String("Topic"), topicProps)}
+	n := Notifications{Topic: awssns.NewTopic(scope, jsii.String("Topic"), topicProps)}
 	n.Topic.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	admitPublishers(n.Topic)
 	for i, address := range props.Notifications.Emails {

@@ -1,4 +1,4 @@
-package main
+package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -14,7 +14,7 @@ import (
 // function lists the executions of all three machines of the deployment, and the
 // machine calls the function: as with the fence, ARNs made of names keep the
 // references from going round in a circle.
-func newRestore(scope constructs.Construct, props deploymentProps, guard awsstepfunctions.StateMachine) (awsstepfunctions.StateMachine, error) {
+func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstepfunctions.StateMachine) (awsstepfunctions.StateMachine, error) {
 	name := props.Deployment.Name
 	restoreName := machineName(name, "restore")
 	machines := map[string]string{
@@ -61,7 +61,7 @@ func newRestore(scope constructs.Construct, props deploymentProps, guard awsstep
 
 // restoreAlarms are those of the restore machine. A restore is followed by the
 // person who started it, but it may fail long after that terminal was closed.
-func restoreAlarms(d deployment) []alarm {
+func restoreAlarms(d Deployment) []alarm {
 	of := func(name string) metric {
 		return metric{"AWS/States", name, "Sum", map[string]*string{"StateMachineArn": d.Restore.StateMachineArn()}}
 	}

@@ -1,4 +1,6 @@
-package main
+// Package infra is Sitefence as CDK constructs: the whole stack, and the parts
+// that a team can put into a stack of its own.
+package infra
 
 import (
 	"fmt"
@@ -34,21 +36,21 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 		// 1 MiB that CloudFormation reads, and 0.8 without.
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
-	bus := newBus(stack)
-	door, err := newIngest(stack, ingestProps{Config: c, Assets: props.Assets, Bus: bus})
+	bus := NewBus(stack)
+	door, err := NewIngest(stack, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
 	if err != nil {
 		return nil, err
 	}
-	var deployments []deployment
+	var deployments []Deployment
 	for _, d := range c.Deployments {
-		made, err := newDeployment(stack, deploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
+		made, err := NewDeployment(stack, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
 		if err != nil {
 			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
 		}
 		deployments = append(deployments, made)
 	}
-	news := newNotifications(stack, notificationsProps{Notifications: c.Notifications, Bus: bus})
-	newAlarms(stack, alarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
+	news := NewNotifications(stack, NotificationsProps{Notifications: c.Notifications, Bus: bus})
+	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
 	addOutputs(stack, bus, door, news, deployments)
 	addTags(stack, name, c.Tags)
 	warn(stack, c)
@@ -67,7 +69,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	PauseParameter<Name>
 //	RestoreMachineArn<Name>
 //	InspectFunctionName<Name>
-func addOutputs(stack awscdk.Stack, bus bus, door ingest, news notifications, deployments []deployment) {
+func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
 			Value: jsii.String(value), Description: jsii.String(description),

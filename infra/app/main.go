@@ -1,4 +1,4 @@
-// Infra is Sitefence's CDK app. The CDK CLI runs it in the repository's root,
+// App is Sitefence's CDK app. The CDK CLI runs it in the repository's root,
 // as cdk.json says:
 //
 //	cdk deploy -c config=path      the configuration (default sitefence.yaml)
@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/sitefence/sitefence/infra"
 	"github.com/sitefence/sitefence/internal/config"
 )
 
@@ -63,7 +64,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(staging) //nolint:errcheck // under build/, which is nobody's
-	props := StackProps{Config: c, Assets: Assets{
+	props := infra.StackProps{Config: c, Assets: infra.Assets{
 		Binaries: filepath.Join("build", "functions", string(c.Tuning.Architecture)), Staging: staging,
 	}}
 	if bucket := contextOr(app, "assetsBucket", ""); bucket != "" {
@@ -71,7 +72,7 @@ func run() error {
 			FileAssetsBucketName: jsii.String(bucket),
 		})
 	}
-	if _, err := NewStack(app, contextOr(app, "stack", "sitefence"), props); err != nil {
+	if _, err := infra.NewStack(app, contextOr(app, "stack", "sitefence"), props); err != nil {
 		return err
 	}
 	app.Synth(nil)
