@@ -37,6 +37,8 @@ type Deployment struct {
 	Pause       string // the pause parameter's name
 	DeadLetters awssqs.Queue
 	Inspect     awslambda.Function
+	// Functions are all of them by the name of their package, Inspect too.
+	Functions map[string]awslambda.Function
 }
 
 // NewDeployment makes the rule, the guard machine, the fence machine and the
@@ -90,13 +92,17 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		},
 		Tuning: props.Tuning,
 	})
-	restore, err := newRestore(scope, props, guard)
+	restore, resync, err := newRestore(scope, props, guard)
 	if err != nil {
 		return Deployment{}, err
 	}
 	d := Deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
 	if d.Inspect, err = newInspect(scope, props, pause); err != nil {
 		return Deployment{}, err
+	}
+	d.Functions = map[string]awslambda.Function{
+		"checkhealth": functions.check, "updateaccelerator": functions.update, "takeoffline": functions.takeOffline,
+		"resync": resync, "inspect": d.Inspect,
 	}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil

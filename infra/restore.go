@@ -2,6 +2,7 @@ package infra
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 
@@ -14,7 +15,7 @@ import (
 // function lists the executions of all three machines of the deployment, and the
 // machine calls the function: as with the fence, ARNs made of names keep the
 // references from going round in a circle.
-func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstepfunctions.StateMachine) (awsstepfunctions.StateMachine, error) {
+func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstepfunctions.StateMachine) (awsstepfunctions.StateMachine, awslambda.Function, error) {
 	name := props.Deployment.Name
 	restoreName := machineName(name, "restore")
 	machines := map[string]string{
@@ -24,7 +25,7 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 	}
 	code, err := props.Assets.Stage(name, "resync", props.Deployment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	statements := append(readAccelerator(props.Deployment.Accelerator.ARN), infinispanSecrets(props.Deployment)...)
 	resync := newFunction(scope, "Resync", functionProps{
@@ -43,7 +44,7 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 		Reserved: 1,
 		Tuning:   props.Tuning,
 	})
-	return newMachine(scope, "Restore", machineProps{
+	restore := newMachine(scope, "Restore", machineProps{
 		Label:      name + "-restore",
 		Name:       restoreName,
 		Definition: statemachine.Restore,
@@ -56,7 +57,8 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 			allow("AskForTheTurn", *guard.StateMachineArn(), "states:StartExecution"),
 		},
 		Tuning: props.Tuning,
-	}), nil
+	})
+	return restore, resync, nil
 }
 
 // restoreAlarms are those of the restore machine. A restore is followed by the
