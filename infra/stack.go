@@ -36,6 +36,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 		// 1 MiB that CloudFormation reads, and 0.8 without.
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
+	bound(stack, c.Tuning)
 	bus := NewBus(stack)
 	door, err := NewIngest(stack, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
 	if err != nil {
