@@ -28,7 +28,7 @@ func nearest(name string, known []string) string {
 	}
 	// Half a name is a slip too: password for passwordSecret.
 	for _, k := range known {
-		if len(name) >= 4 && strings.HasPrefix(strings.ToLower(k), strings.ToLower(name)) {
+		if len(name) >= 3 && strings.HasPrefix(strings.ToLower(k), strings.ToLower(name)) {
 			return k
 		}
 	}
