@@ -64,6 +64,7 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
+	props.network.stayAwake(scope, functions.check)
 	fence := newMachine(scope, "Fence", machineProps{
 		Label:      name + "-fence",
 		Name:       fenceName,

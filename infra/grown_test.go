@@ -1,6 +1,7 @@
 package infra_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 const (
@@ -169,5 +171,36 @@ func TestTunedFunctions(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCheckHealthStaysAwake: where it stands in a network, it is called once a
+// day, by that rule and no other, with an input that does nothing.
+func TestCheckHealthStaysAwake(t *testing.T) {
+	s := synth(t, "grown", grown)
+	got := map[string]string{}
+	for path, rule := range s.of("AWS::Events::Rule") {
+		if rule.Properties["ScheduleExpression"] == nil {
+			continue
+		}
+		target := rule.Properties["Targets"].([]any)[0].(map[string]any)
+		got[path] = fmt.Sprintf("%v %s %v", rule.Properties["ScheduleExpression"], s.text(target["Arn"]), target["Input"])
+	}
+	want := map[string]string{}
+	for _, d := range []string{"eu-prod", "shop"} {
+		want[d+"/StayAwake"] = "rate(1 day) ${" + d + "/CheckHealth/Function.Arn} " + wiring.StayAwake
+		permission := s.one(t, "AWS::Lambda::Permission", d+"/CheckHealth/Function/StayAwake").Properties
+		if s.text(permission["SourceArn"]) != "${"+d+"/StayAwake.Arn}" || permission["Principal"] != "events.amazonaws.com" ||
+			s.text(permission["FunctionName"]) != "${"+d+"/CheckHealth/Function.Arn}" {
+			t.Errorf("%s: %v", d, permission)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for path, rule := range synth(t, "full", full).of("AWS::Events::Rule") {
+		if strings.HasSuffix(path, "/StayAwake") {
+			t.Errorf("%s: %v without a network", path, rule.Properties)
+		}
 	}
 }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 // network is where the functions of a deployment stand; the zero value is
@@ -82,6 +84,30 @@ func (n network) put(function awslambda.Function) {
 	plain := function.Node().DefaultChild().(awslambda.CfnFunction)
 	plain.SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
 		SubnetIds: jsii.Strings(n.subnets...), SecurityGroupIds: jsii.Strings(n.groups...),
+	})
+}
+
+// stayAwake calls a function once a day, to no effect: "a function becomes inactive
+// when it has been idle long enough for Lambda to reclaim the external resources
+// that were configured for it", its network interface, and then "the invocation
+// fails" until there is one again, for a minute or more (Lambda's guide, "Lambda
+// function states"). A check would meet that with all of its retries, on the one
+// night in a year; what comes after a check is tried for longer. On the default
+// bus, since no other has schedules.
+func (n network) stayAwake(scope constructs.Construct, function awslambda.Function) {
+	if len(n.subnets) == 0 {
+		return
+	}
+	rule := awsevents.NewCfnRule(scope, jsii.String("StayAwake"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("Sitefence: keeps a function's network interface, which Lambda takes back when nobody calls it"),
+		ScheduleExpression: jsii.String("rate(1 day)"),
+		State:              jsii.String("ENABLED"),
+		Targets: []any{&awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("function"), Arn: function.FunctionArn(), Input: jsii.String(wiring.StayAwake),
+		}},
+	})
+	function.AddPermission(jsii.String("StayAwake"), &awslambda.Permission{
+		Principal: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), SourceArn: rule.AttrArn(),
 	})
 }
 
