@@ -25,6 +25,8 @@ type DeploymentProps struct {
 	Bus        Bus
 	// WebhookUser is who may post alerts.
 	WebhookUser string
+
+	network network
 }
 
 // Deployment is what others need of it.
@@ -53,12 +55,16 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	scope = constructs.NewConstruct(scope, jsii.String(name))
 	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
 
+	bound(scope, props.Tuning)
+	props.network = newNetwork(scope, props.Deployment)
+
 	guardName, fenceName := machineName(name, "guard"), machineName(name, "fence")
 	pause := newPause(scope, name)
 	functions, err := newFunctions(scope, props, machineARN(fenceName), pause)
 	if err != nil {
 		return Deployment{}, err
 	}
+	props.network.stayAwake(scope, functions.check)
 	fence, err := newMachine(scope, "Fence", machineProps{
 		Label:      name + "-fence",
 		Name:       fenceName,
@@ -123,7 +129,7 @@ func newFunctions(scope constructs.Construct, props DeploymentProps, fenceARN, p
 	accelerator := props.Deployment.Accelerator.ARN
 	listFences := allow("NewestOnly", fenceARN, "states:ListExecutions")
 	acting := map[string]string{config.EnvFenceMachine: fenceARN}
-	secrets := infinispanSecrets(props.Deployment)
+	secrets := infinispanSecrets(props.Deployment, props.Tuning)
 
 	check := functionProps{
 		Description:    "Sitefence: looks at the accelerator and at the reporter's Infinispan; read only",
@@ -165,23 +171,29 @@ func newFunctions(scope constructs.Construct, props DeploymentProps, fenceARN, p
 		f.props.Label = props.Deployment.Name + "-" + f.name
 		f.props.Code = code
 		f.props.Tuning = props.Tuning
+		f.props.Package = f.name
+		f.props.Network = props.network
 		*f.made = newFunction(scope, f.id, f.props)
 	}
 	return all, nil
 }
 
-// infinispanSecrets allows the sites' Infinispan passwords, if there are any.
-func infinispanSecrets(d config.Deployment) []awsiam.PolicyStatement {
+// infinispanSecrets allows what the sites' Infinispan needs of Secrets Manager:
+// passwords and CAs, if there are any.
+func infinispanSecrets(d config.Deployment, tuning config.Tuning) []awsiam.PolicyStatement {
 	var names []string
 	for _, s := range d.Sites {
 		if s.Infinispan != nil {
 			names = append(names, s.Infinispan.PasswordSecret)
 		}
+		if s.Infinispan != nil && s.Infinispan.CASecret != "" {
+			names = append(names, s.Infinispan.CASecret)
+		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return []awsiam.PolicyStatement{readSecrets(names...)}
+	return append([]awsiam.PolicyStatement{readSecrets(names...)}, decryptSecrets(tuning)...)
 }
 
 // readAccelerator allows reading one accelerator and the tags of load balancers.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
@@ -13,10 +14,6 @@ import (
 
 	"github.com/sitefence/sitefence/internal/config"
 )
-
-// Memory is also the share of a CPU. With the 128 MB of a default function one
-// alert took 8 s of TLS handshakes and JSON, and was killed before the write.
-const memoryMB = 512
 
 // functionProps is one Lambda function.
 type functionProps struct {
@@ -28,6 +25,9 @@ type functionProps struct {
 	Statements     []awsiam.PolicyStatement
 	Reserved       int // concurrency; 0: none reserved
 	Tuning         config.Tuning
+	// Package is the function's name in tuning.functions; "" for one that has none.
+	Package string
+	Network network // the zero value: none
 }
 
 // newFunction makes a function with a log group and a role of its own: the role
@@ -45,6 +45,8 @@ func newFunction(scope constructs.Construct, id string, props functionProps) aws
 		tracing = awslambda.Tracing_ACTIVE
 		statements = append(statements, trace())
 	}
+	statements = append(statements, props.Network.statements()...)
+	tuned := props.Tuning.Of(props.Package, props.TimeoutSeconds)
 	role := newRole(scope, "Role", roleProps{
 		Service: "lambda.amazonaws.com", Description: "Sitefence: " + props.Label, Statements: statements,
 	})
@@ -58,8 +60,8 @@ func newFunction(scope constructs.Construct, id string, props functionProps) aws
 		Architecture: architecture(props.Tuning.Architecture),
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(props.Code), &awss3assets.AssetOptions{}),
-		MemorySize:   jsii.Number(memoryMB),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(props.TimeoutSeconds)),
+		MemorySize:   jsii.Number(tuned.MemoryMB),
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(tuned.TimeoutSeconds)),
 		Environment:  &environment,
 		Role:         role,
 		Tracing:      tracing,
@@ -71,7 +73,9 @@ func newFunction(scope constructs.Construct, id string, props functionProps) aws
 	if props.Reserved > 0 && props.Tuning.ReservedConcurrency {
 		p.ReservedConcurrentExecutions = jsii.Number(props.Reserved)
 	}
-	return awslambda.NewFunction(scope, jsii.String("Function"), p)
+	function := awslambda.NewFunction(scope, jsii.String("Function"), p)
+	props.Network.put(function)
+	return function
 }
 
 func architecture(a config.Architecture) awslambda.Architecture {
@@ -85,7 +89,13 @@ func architecture(a config.Architecture) awslambda.Architecture {
 // stay readable after `cdk destroy`, until the retention has passed.
 func newLogGroup(scope constructs.Construct, prefix, label string, tuning config.Tuning) awslogs.LogGroup {
 	stack := *awscdk.Stack_Of(scope).StackName()
+	var key awskms.IKey
+	if tuning.LogKeyARN != "" {
+		// CloudWatch Logs itself uses the key: its policy must admit that service.
+		key = awskms.Key_FromKeyArn(scope, jsii.String("LogKey"), jsii.String(tuning.LogKeyARN))
+	}
 	return awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
+		EncryptionKey: key,
 		LogGroupName:  jsii.String(fmt.Sprintf("%s/%s-%s-%s", prefix, stack, label, suffix())),
 		Retention:     retention(tuning.LogRetentionDays),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,

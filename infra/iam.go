@@ -1,12 +1,17 @@
 package infra
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/sitefence/sitefence/internal/config"
 )
 
 // anyResource stands where AWS's Service Authorization Reference gives an
@@ -79,6 +84,36 @@ func readSecrets(namesOrARNs ...string) awsiam.PolicyStatement {
 		}
 	}
 	return allowEach("ReadSecret", arns, "secretsmanager:GetSecretValue")
+}
+
+// decryptSecrets allows decrypting with the customer managed keys of existing
+// secrets, through Secrets Manager only: what of it the role may read, readSecrets
+// says.
+func decryptSecrets(tuning config.Tuning) []awsiam.PolicyStatement {
+	if len(tuning.SecretKeyARNs) == 0 {
+		return nil
+	}
+	var via []string
+	for _, key := range tuning.SecretKeyARNs {
+		// A secret and its key are of one Region.
+		service := fmt.Sprintf("secretsmanager.%s.amazonaws.com", strings.Split(key, ":")[3])
+		if !slices.Contains(via, service) {
+			via = append(via, service)
+		}
+	}
+	return []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("DecryptSecret"), Actions: jsii.Strings("kms:Decrypt"), Resources: jsii.Strings(tuning.SecretKeyARNs...),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": via}},
+	})}
+}
+
+// bound sets the permissions boundary of every role under scope.
+func bound(scope constructs.Construct, tuning config.Tuning) {
+	if tuning.PermissionsBoundary == "" {
+		return
+	}
+	policy := awsiam.ManagedPolicy_FromManagedPolicyArn(scope, jsii.String("Boundary"), jsii.String(tuning.PermissionsBoundary))
+	awsiam.PermissionsBoundary_Of(scope).Apply(policy)
 }
 
 // trace allows sending X-Ray segments. X-Ray has no resource types for it.

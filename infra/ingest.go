@@ -1,6 +1,8 @@
 package infra
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -9,13 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
-)
-
-const (
-	ingestTimeout = 15 // seconds; Alertmanager waits longer
-	// A flood from strangers can take this much of the account's concurrency
-	// and no more, so that the fence's own functions still find some.
-	ingestConcurrency = 50
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 // IngestProps is the door: the function that takes Alertmanager's webhook.
@@ -38,19 +34,22 @@ func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
 	if err != nil {
 		return Ingest{}, err
 	}
-	secret := props.Config.Webhook.PasswordSecret
+	bound(scope, props.Config.Tuning)
+	secret, decrypt := props.Config.Webhook.PasswordSecret, decryptSecrets(props.Config.Tuning)
 	if secret == "" {
-		secret = newPassword(scope)
+		secret, decrypt = newPassword(scope), nil // under AWS's own key
 	}
 	function := newFunction(scope, "Ingest", functionProps{
 		Label:          "ingest",
 		Description:    "Sitefence: takes Alertmanager's webhook and puts an event on the bus for each site that is offline",
 		Code:           code,
-		TimeoutSeconds: ingestTimeout,
+		TimeoutSeconds: contract.IngestTimeout,
 		Environment:    map[string]string{config.EnvBus: props.Bus.Name, config.EnvWebhookSecret: secret},
-		Statements:     []awsiam.PolicyStatement{readSecrets(secret), props.Bus.mayPut()},
-		Reserved:       ingestConcurrency,
-		Tuning:         props.Config.Tuning,
+		Statements:     append([]awsiam.PolicyStatement{readSecrets(secret), props.Bus.mayPut()}, decrypt...),
+		// So that a flood from strangers leaves the fence's own functions some.
+		Reserved: cmp.Or(props.Config.Tuning.IngestConcurrency, config.DefaultIngestConcurrency),
+		Tuning:   props.Config.Tuning,
+		Package:  "ingest",
 	})
 	// Alertmanager cannot sign requests with SigV4, so the function itself
 	// authenticates (Basic, over the URL's TLS). The CDK adds the two

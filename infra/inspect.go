@@ -30,7 +30,9 @@ func newInspect(scope constructs.Construct, props DeploymentProps, pause string)
 			// As with the tags: these have no resource types.
 			allow("ReadTargets", anyResource, "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
 			readPause(pause),
-		}...), infinispanSecrets(d)...),
-		Tuning: props.Tuning,
+		}...), infinispanSecrets(d, props.Tuning)...),
+		Tuning:  props.Tuning,
+		Package: "inspect",
+		Network: props.network,
 	}), nil
 }

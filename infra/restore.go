@@ -27,7 +27,7 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 	if err != nil {
 		return nil, nil, err
 	}
-	statements := append(readAccelerator(props.Deployment.Accelerator.ARN), infinispanSecrets(props.Deployment)...)
+	statements := append(readAccelerator(props.Deployment.Accelerator.ARN), infinispanSecrets(props.Deployment, props.Tuning)...)
 	resync := newFunction(scope, "Resync", functionProps{
 		Label:          name + "-resync",
 		Description:    "Sitefence: makes the data of a fenced site equal to the survivor's, and says when it may rejoin",
@@ -43,6 +43,8 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 		// Two restores must not interleave what they prove and what they clear.
 		Reserved: 1,
 		Tuning:   props.Tuning,
+		Package:  "resync",
+		Network:  props.network,
 	})
 	restore, err := newMachine(scope, "Restore", machineProps{
 		Label:      name + "-restore",

@@ -36,6 +36,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 		// reads no template of more than 1 MiB.
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
+	bound(stack, c.Tuning)
 	bus := NewBus(stack)
 	door, err := NewIngest(stack, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
 	if err != nil {

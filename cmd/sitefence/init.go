@@ -57,7 +57,7 @@ func (f *initFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	text, gaps := draft.Write(facts, draft.Pattern(f.secrets))
+	text, gaps := draft.Write(facts, draft.Pattern(f.secrets), draft.SchemaFor(f.outputFile))
 	existing := fileset.Keep
 	if f.force {
 		existing = fileset.Replace

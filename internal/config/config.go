@@ -38,6 +38,17 @@ type Deployment struct {
 	// PreferenceDelay is how long a report against the preferred site waits for
 	// its own: default DefaultPreferenceDelay, 1 s to 5 minutes; 0 without Preferred.
 	PreferenceDelay time.Duration `json:"preferenceDelay,omitempty"`
+	// Network is the VPC that the functions stand in; nil for none.
+	Network *Network `json:"network,omitempty"`
+}
+
+// Network is where a deployment's functions stand, for sites whose Infinispan is
+// private. Its subnets say which VPC: VPCID is where a security group is made when
+// none is named.
+type Network struct {
+	VPCID            string   `json:"vpcId,omitempty"`
+	SubnetIDs        []string `json:"subnetIds"`
+	SecurityGroupIDs []string `json:"securityGroupIds,omitempty"`
 }
 
 // DefaultPreferenceDelay outlasts what lies between two reports of one split:
@@ -72,6 +83,9 @@ type Infinispan struct {
 	// CA is the PEM bundle that signs the endpoint's certificate, read from
 	// caFile (relative to the configuration file). Empty: the system's roots.
 	CA string `json:"ca,omitempty"`
+	// CASecret is the name or ARN of a secret that holds that bundle, read when it
+	// is needed. It excludes CA.
+	CASecret string `json:"caSecret,omitempty"`
 	// InsecureSkipVerify turns certificate verification off; synth warns.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 }
@@ -106,6 +120,16 @@ type Tuning struct {
 	// fires: the `for` of the rules that `sitefence manifests` makes. Nothing
 	// deployed reads it.
 	ConfirmAfter time.Duration `json:"confirmAfter"` // default DefaultConfirmAfter, 0 to 5 minutes
+	// IngestConcurrency is what is reserved for the webhook.
+	IngestConcurrency int `json:"ingestConcurrency"` // default DefaultIngestConcurrency
+	// PermissionsBoundary is the ARN of a policy that bounds every role; "" for none.
+	PermissionsBoundary string `json:"permissionsBoundary,omitempty"`
+	// SecretKeyARNs are the customer managed keys of existing secrets.
+	SecretKeyARNs []string `json:"secretKeyArns,omitempty"`
+	// LogKeyARN is a customer managed key for the log groups; "" for CloudWatch's own.
+	LogKeyARN string `json:"logKeyArn,omitempty"`
+	// Functions changes single functions, by the name of their package.
+	Functions map[string]Function `json:"functions,omitempty"`
 }
 
 // DefaultConfirmAfter rides out a short loss of sight, as when a site restarts.

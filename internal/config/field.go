@@ -9,32 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Problem is one thing wrong with the configuration file.
-type Problem struct {
-	Path string // the field, as deployments[0].sites[1].infinispan.url
-	Line int    // 1 is the file's first line; 0 when the field is not there
-	Got  string // what was found; never a value that might be a secret
-	Want string
-}
-
-func (p *Problem) Error() string {
-	path := p.Path
-	if path == "" {
-		path = "the file"
-	}
-	text := path + ": got " + p.Got + ", want " + p.Want
-	if p.Line > 0 {
-		text += fmt.Sprintf(" (line %d)", p.Line)
-	}
-	return text
-}
-
-// loader collects the problems of one file.
-type loader struct {
-	dir      string // what caFile is relative to
-	problems []error
-}
-
 // field is a place in the file; its node is nil when there is nothing, and
 // then every reader below returns its zero value without a problem.
 type field struct {
@@ -43,16 +17,18 @@ type field struct {
 	node *yaml.Node
 }
 
-func (f field) problem(got, want string) {
+func (f field) problem(got, want string) { f.report(Problem{Got: got, Want: want}) }
+
+func (f field) report(p Problem) {
 	// One cause may show in a thousand places, by aliases.
 	if len(f.l.problems) == maxProblems {
 		return
 	}
-	line := 0
+	p.Path = f.path
 	if f.node != nil {
-		line = f.node.Line
+		p.Line = f.node.Line
 	}
-	f.l.problems = append(f.l.problems, &Problem{Path: f.path, Line: line, Got: got, Want: want})
+	f.l.problems = append(f.l.problems, &p)
 }
 
 // quote shortens a value from the file for a message.
@@ -135,13 +111,15 @@ func (f field) child(name string) string {
 
 // object reads a mapping that has no other keys than the known ones.
 func (f field) object(known ...string) object {
+	if f.l.visit != nil {
+		f.l.visit(f.path, known)
+	}
 	o := f.anyObject(maxFields, "at most 64 fields")
 	o.members = slices.DeleteFunc(o.members, func(m member) bool {
 		if slices.Contains(known, m.name) {
 			return false
 		}
-		// Only the key is named: the value might be a password.
-		m.problem("an unknown field", "one of "+strings.Join(known, ", "))
+		m.report(Problem{Text: unknown(m.name, known)})
 		return true
 	})
 	return o
@@ -252,6 +230,24 @@ func (f field) boolean(otherwise bool) bool {
 		return otherwise
 	}
 	return b
+}
+
+// whole reads an integer from least to most; otherwise when there is none.
+func (f field) whole(otherwise, least, most int, what string) int {
+	if f.node == nil {
+		return otherwise
+	}
+	want := fmt.Sprintf("%s from %d to %d", what, least, most)
+	var n int
+	if f.node.Kind != yaml.ScalarNode || f.node.ShortTag() != "!!int" || f.node.Decode(&n) != nil {
+		f.problem(kind(f.node), want)
+		return otherwise
+	}
+	if n < least || n > most {
+		f.problem(strconv.Itoa(n), want)
+		return otherwise
+	}
+	return n
 }
 
 // number reads one of the allowed integers.

@@ -34,6 +34,9 @@ func FuzzRead(f *testing.F) {
 		c, err := read([]byte(text), t.Name())
 		if err == nil {
 			within(t, c)
+			if err := inSchema(t, []byte(text)); err != nil {
+				t.Errorf("%q: the schema refuses it: %v", text, err)
+			}
 			return
 		}
 		if shown := strings.ReplaceAll(err.Error(), "\n", ""); len(shown) > mostText || strings.ContainsFunc(shown, unicode.IsControl) {

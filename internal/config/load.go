@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,6 +29,7 @@ const (
 	maxDNSNames      = 16
 	maxLoadBalancers = 32
 	maxEmails        = 20
+	maxSecretKeys    = 16
 	maxTags          = 40 // of AWS's 50; the stack adds its own
 )
 
@@ -153,11 +153,11 @@ func (l *loader) webhook(f field) Webhook {
 }
 
 func (l *loader) deployments(f field) []Deployment {
-	items := f.list(1, maxDeployments, "1 to 8 deployments a stack (CloudFormation's limit of resources); put the others into another stack")
+	items := f.list(1, maxDeployments, "1 to 8 deployments a stack (CloudFormation's limit of resources); put the others into another file and deploy that as another stack: npx cdk deploy -c config=more.yaml -c stack=sitefence-more")
 	names, arns, dns := once("deployment"), once("deployment"), once("deployment")
 	var all []Deployment
 	for _, item := range items {
-		o := item.object("name", "accelerator", "sites", "preferred", "preferenceDelay")
+		o := item.object("name", "accelerator", "sites", "preferred", "preferenceDelay", "network")
 		d := Deployment{Name: o.required("name").match(nameRule)}
 		names.see(o.optional("name"), d.Name)
 
@@ -171,6 +171,7 @@ func (l *loader) deployments(f field) []Deployment {
 		}
 		d.Sites = l.sites(o.required("sites"))
 		d.Preferred, d.PreferenceDelay = preference(o, d)
+		d.Network = l.network(o.optional("network"))
 		all = append(all, d)
 	}
 	return all
@@ -211,19 +212,31 @@ func (l *loader) infinispan(f field, urls seen) *Infinispan {
 		}
 		return nil
 	}
-	o := f.object("url", "user", "passwordSecret", "caFile", "insecureSkipVerify")
+	o := f.object("url", "user", "passwordSecret", "caFile", "caSecret", "insecureSkipVerify")
 	i := &Infinispan{
 		URL:                o.required("url").match(urlRule),
 		User:               o.required("user").match(userRule),
 		PasswordSecret:     o.required("passwordSecret").match(secretRule),
 		CA:                 o.optional("caFile").certificates(l.dir),
+		CASecret:           o.optional("caSecret").match(secretRule),
 		InsecureSkipVerify: o.optional("insecureSkipVerify").boolean(false),
 	}
 	urls.see(o.optional("url"), strings.TrimSuffix(strings.ToLower(i.URL), ":443"))
-	if i.InsecureSkipVerify && o.optional("caFile").node != nil {
-		o.optional("insecureSkipVerify").problem("true beside caFile", "one of the two: without verification the CA is not used")
-	}
+	alone(o, i.InsecureSkipVerify)
 	return i
+}
+
+// alone wants one way at most to verify an endpoint.
+func alone(o object, unverified bool) {
+	file, secret := o.optional("caFile"), o.optional("caSecret")
+	switch {
+	case file.node != nil && secret.node != nil:
+		secret.problem("a CA beside caFile", "one of the two")
+	case unverified && file.node != nil:
+		o.optional("insecureSkipVerify").problem("true beside caFile", "one of the two: without verification the CA is not used")
+	case unverified && secret.node != nil:
+		o.optional("insecureSkipVerify").problem("true beside caSecret", "one of the two: without verification the CA is not used")
+	}
 }
 
 func (l *loader) notifications(f field) Notifications {
@@ -236,24 +249,6 @@ func (l *loader) notifications(f field) Notifications {
 		n.Emails = append(n.Emails, address)
 	}
 	return n
-}
-
-func (l *loader) tuning(f field) Tuning {
-	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "confirmAfter")
-	t := Tuning{
-		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
-		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
-		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
-		Tracing:             o.optional("tracing").boolean(true),
-		ConfirmAfter:        DefaultConfirmAfter,
-	}
-	if s := o.optional("confirmAfter").match(waitRule); s != "" {
-		t.ConfirmAfter, _ = time.ParseDuration(s) // the rule allows nothing that fails
-	}
-	if t.Architecture == "" {
-		t.Architecture = ARM64
-	}
-	return t
 }
 
 func (l *loader) tags(f field) map[string]string {

@@ -124,7 +124,7 @@ func TestLoadGood(t *testing.T) {
 			},
 		}},
 		Tuning: config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
-			ConfirmAfter: config.DefaultConfirmAfter},
+			ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: 50},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -152,7 +152,7 @@ tags: {team: identity platform, "cost:centre": "42"}
 			Emails:    []string{"ops@example.com"},
 			KMSKeyARN: "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		},
-		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365},
+		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365, IngestConcurrency: 50},
 		Tags:   map[string]string{"team": "identity platform", "cost:centre": "42"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -179,7 +179,7 @@ func TestLoadOneProblem(t *testing.T) {
 		"no host":           {"https://infinispan.a.example.com", `"https://"`, `deployments[0].sites[0].infinispan.url: got "https://", want`},
 		"userinfo":          {"https://infinispan.a", "https://u:hunter2@infinispan.a", `deployments[0].sites[0].infinispan.url: got a URL with a user, a query or a fragment, want`},
 		"query":             {"b.example.com:11222", "b.example.com?token=hunter2", `deployments[0].sites[1].infinispan.url: got a URL with a user, a query or a fragment, want`},
-		"password":          {"passwordSecret: sitefence/site-a", "passwordSecret: sitefence/site-a\n          password: hunter2", `deployments[0].sites[0].infinispan.password: got an unknown field, want one of url, user, passwordSecret, caFile, insecureSkipVerify`},
+		"password":          {"passwordSecret: sitefence/site-a", "passwordSecret: sitefence/site-a\n          password: hunter2", `deployments[0].sites[0].infinispan.password: unknown field: did you mean passwordSecret? known here: url, user, passwordSecret, caFile, caSecret, insecureSkipVerify`},
 		"literal password":  {"passwordSecret: sitefence/site-a", "passwordSecret: hunter2!", `deployments[0].sites[0].infinispan.passwordSecret: got a value that no secret can have as its name, want the name or ARN of a Secrets Manager secret, never the password itself`},
 		"numeric password":  {"passwordSecret: sitefence/site-a", "passwordSecret: 1234567", `deployments[0].sites[0].infinispan.passwordSecret: got a number (put it in quotes if it is meant as text), want`},
 		"JSON key":          {"arn:aws:secretsmanager:eu-west-1:123456789012:secret:site-b-AbCdEf", `"arn:aws:secretsmanager:eu-west-1:123456789012:secret:site-b-AbCdEf:password::"`, `deployments[0].sites[1].infinispan.passwordSecret: got`},
@@ -189,7 +189,7 @@ func TestLoadOneProblem(t *testing.T) {
 		"control in user":   {"user: alertmanager", `user: "a\nb"`, `webhook.user: got a value that is no user name, want`},
 		"user missing":      {"  user: alertmanager", "  passwordSecret: x", `webhook.user: got nothing, want`},
 		"list for text":     {"user: alertmanager", "user: [hunter2]", `webhook.user: got a list, want`},
-		"unknown field":     {"webhook:", "webhok: {}\nwebhook:", `webhok: got an unknown field, want one of webhook, deployments,`},
+		"unknown field":     {"webhook:", "webhok: {}\nwebhook:", `webhok: unknown field: did you mean webhook? known here: webhook, deployments,`},
 		"twice":             {"  user: alertmanager", "  user: alertmanager\n  user: other", `webhook.user: got the field a second time, want it once`},
 		"upper case name":   {"name: keycloak", "name: Keycloak", `deployments[0].name: got "Keycloak", want a name of 1 to 32`},
 		"boolean name":      {"name: site-a", "name: true", `deployments[0].sites[0].name: got true or false (put it in quotes`},
@@ -208,8 +208,8 @@ func TestLoadOneProblem(t *testing.T) {
 		"CA with key":       {"caFile: ca.pem", "caFile: both.pem", `deployments[0].sites[0].infinispan.caFile: got a file with a private key in it`},
 		"CA with half key":  {"caFile: ca.pem", "caFile: brokenkey.pem", `deployments[0].sites[0].infinispan.caFile: got a file with a private key in it`},
 		"CA empty":          {"caFile: ca.pem", "caFile: nothing.pem", `deployments[0].sites[0].infinispan.caFile: got a file without a certificate`},
-		"CA broken":         {"caFile: ca.pem", "caFile: broken.pem", `deployments[0].sites[0].infinispan.caFile: got certificate 1 that does not parse`},
-		"CA a request":      {"caFile: ca.pem", "caFile: request.pem", `deployments[0].sites[0].infinispan.caFile: got a PEM block "CERTIFICATE REQUEST", want certificates only`},
+		"CA broken":         {"caFile: ca.pem", "caFile: broken.pem", `deployments[0].sites[0].infinispan.caFile: got a file with certificate 1 that does not parse`},
+		"CA a request":      {"caFile: ca.pem", "caFile: request.pem", `deployments[0].sites[0].infinispan.caFile: got a file with a PEM block "CERTIFICATE REQUEST", want certificates only`},
 		"CA unverified":     {"caFile: ca.pem", "caFile: ca.pem\n          insecureSkipVerify: true", `deployments[0].sites[0].infinispan.insecureSkipVerify: got true beside caFile`},
 		"yes":               {"caFile: ca.pem", "insecureSkipVerify: yes", `deployments[0].sites[0].infinispan.insecureSkipVerify: got text, want true or false`},
 		"retention":         {"webhook:", "tuning: {logRetentionDays: 91}\nwebhook:", `tuning.logRetentionDays: got 91, want one of 1 3 5 7 14 30 60 90`},
@@ -224,7 +224,7 @@ func TestLoadOneProblem(t *testing.T) {
 		"tag value":         {"webhook:", "tags: {x: 'hunter2!'}\nwebhook:", `tags.x: got a value that no tag can have, want`},
 		"merge key":         {"webhook:\n", "webhook:\n  <<: {user: hunter2}\n", `webhook: got a key that is no text, want text keys only`},
 		"number as key":     {"webhook:\n", "webhook:\n  1: 2\n", `webhook: got a key that is no text`},
-		"key with escapes":  {"webhook:\n", "webhook:\n  \"a\\e[31m\": 2\n", `webhook.a\x1b[31m: got an unknown field`},
+		"key with escapes":  {"webhook:\n", "webhook:\n  \"a\\e[31m\": 2\n", `webhook.a\x1b[31m: unknown field; known here: user, passwordSecret (line`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,14 +1,9 @@
 package config
 
 import (
-	"bytes"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"net"
 	"net/mail"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -63,6 +58,11 @@ var (
 	keyRule = rule{
 		"the ARN of a customer managed KMS key, arn:aws:kms:<region>:<account>:key/<id> (no alias)",
 		pattern(`^arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9A-Za-z-]{1,64}$`), quote,
+	}
+
+	policyRule = rule{
+		"the ARN of an IAM policy, arn:aws:iam::<account>:policy/<name>",
+		pattern(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]{1,512}$`), quote,
 	}
 
 	hostRule = rule{"a DNS name in lower case without scheme, port or final dot", validHost, quote}
@@ -160,58 +160,4 @@ func validTag(s string, least, most int) bool {
 	return n >= least && n <= most && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ' ' && !strings.ContainsRune("_.:/=+-@", r)
 	})
-}
-
-const maxCABytes = 256 << 10
-
-// certificates reads the PEM file that f names and returns its content: one or
-// more certificates and nothing else.
-func (f field) certificates(dir string) string {
-	name, ok := f.text("the path of a PEM file")
-	if !ok {
-		return ""
-	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(dir, name)
-	}
-	data, err := readBounded(name, maxCABytes)
-	if err != nil {
-		f.problem(err.Error(), "a readable PEM file (relative to the configuration file)")
-		return ""
-	}
-	clean, got, want := onlyCertificates(data)
-	if got != "" {
-		f.problem(got, want)
-		return ""
-	}
-	// Only what was parsed goes on: text between the blocks is nobody's.
-	return string(clean)
-}
-
-// onlyCertificates returns the certificates of a PEM file, or what it got and
-// wants instead.
-func onlyCertificates(data []byte) (clean []byte, got, want string) {
-	// Looked for in the text, so that a key that does not decode is found too.
-	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
-		return nil, "a file with a private key in it", "certificates only: the file is copied into the functions' assets"
-	}
-	certificates := 0
-	for rest := data; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Sprintf("a PEM block %.40q", block.Type), "certificates only"
-		}
-		certificates++
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return nil, fmt.Sprintf("certificate %d that does not parse: %.100q", certificates, err), "X.509 certificates"
-		}
-		clean = append(clean, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
-	}
-	if certificates == 0 {
-		return nil, "a file without a certificate", "at least one certificate in PEM"
-	}
-	return clean, "", ""
 }

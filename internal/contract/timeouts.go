@@ -9,4 +9,5 @@ const (
 	TakeOfflineTimeout       = 30
 	ResyncTimeout            = 60
 	InspectTimeout           = 25 // asked by people, not by a machine
+	IngestTimeout            = 15 // Alertmanager waits longer
 )

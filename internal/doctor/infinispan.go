@@ -20,7 +20,7 @@ func infinispan(s contract.SiteState, in contract.Inspection) []Row {
 	}
 	rows := []Row{ok(Secret, "the secret is there and can be a password")}
 	if p := first(all, contract.UntrustedCert); p != nil {
-		return append(rows, failed(Reachable, "put the CA that signs its certificate into caFile and deploy", "%s", said(p)))
+		return append(rows, failed(Reachable, "put the CA that signs its certificate into caFile and deploy, or into the secret that caSecret names", "%s", said(p)))
 	}
 	if p := first(all, contract.ReporterUnreachable, contract.Unavailable); p != nil && silent(all) {
 		return append(rows, failed(Reachable, "look whether it runs, and whether the functions reach its URL: they run outside of any VPC", "%s", said(p)))
@@ -28,7 +28,7 @@ func infinispan(s contract.SiteState, in contract.Inspection) []Row {
 	if c.Verified {
 		rows = append(rows, ok(Reachable, "answers over TLS with a certificate that is verified"))
 	} else {
-		rows = append(rows, warning(Reachable, "give it caFile instead of insecureSkipVerify and deploy", "answers, but nobody verifies its certificate: whoever is in between can read its password"))
+		rows = append(rows, warning(Reachable, "give it caFile or caSecret instead of insecureSkipVerify and deploy", "answers, but nobody verifies its certificate: whoever is in between can read its password"))
 	}
 	rows = append(rows, localSite(s)...)
 	return append(rows, backups(s, in)...)

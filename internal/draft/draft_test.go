@@ -167,7 +167,7 @@ func TestDraft(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, gaps := draft.Write(facts, draft.DefaultPattern)
+			text, gaps := draft.Write(facts, draft.DefaultPattern, "./sitefence.schema.json")
 			golden(t, name+".yaml", string(text))
 			if n := strings.Count(string(text), draft.Mark); gaps != len(tc.refused) || n != gaps {
 				t.Errorf("%d gaps, %d marks, want %d", gaps, n, len(tc.refused))
@@ -298,7 +298,7 @@ func TestPattern(t *testing.T) {
 		{"k/{site}/pw", []string{"k/site-a/pw", "k/site-a/pw2", "ok/site-a/pw"}, "passwordSecret: k/site-a/pw\n"},
 		{"k.{site}*", []string{"kxsite-a", "k.site-a.1"}, "passwordSecret: k.site-a.1\n"},
 	} {
-		text, _ := draft.Write(facts(tc.secrets...), tc.pattern)
+		text, _ := draft.Write(facts(tc.secrets...), tc.pattern, "./sitefence.schema.json")
 		_, ofSite, _ := strings.Cut(string(text), "name: site-a")
 		if !strings.Contains(ofSite, tc.want) {
 			t.Errorf("%s over %q: no %q in\n%s", tc.pattern, tc.secrets, tc.want, ofSite)

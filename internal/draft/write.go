@@ -31,13 +31,15 @@ func (w *writer) gap(indent int, field, placeholder, why string) {
 	w.line(indent, "%s %s", field, gap(placeholder))
 }
 
-// Write makes the file, and says how many gaps it has.
-func Write(f Facts, secrets Pattern) (text []byte, gaps int) {
+// Write makes the file, and says how many gaps it has. The schema is where an
+// editor finds it: a path as seen from the file, or a URL.
+func Write(f Facts, secrets Pattern, schema string) (text []byte, gaps int) {
 	f.sortSites()
 	var w writer
+	w.line(0, "# yaml-language-server: $schema=%s", schema)
 	w.line(0, `# Written by "sitefence init" from what AWS knows. What it cannot know is marked`)
 	w.line(0, `# with FILL IN: until each is filled in, the file is refused, naming the field.`)
-	w.line(0, `# sitefence.example.yaml says what every field means, and has more of them.`)
+	w.line(0, `# docs/configuration.md says what every field means, and has more of them.`)
 	w.line(0, "")
 	f.writeWebhook(&w)
 	w.line(0, "")

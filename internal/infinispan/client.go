@@ -45,6 +45,7 @@ type Client struct {
 	cfg      config.Infinispan
 	password Password
 	http     *http.Client
+	trust    *trust // nil: http verifies with what was configured
 }
 
 // New builds a client that verifies the server against the configured CA (or
@@ -53,25 +54,29 @@ type Client struct {
 // own: behind a load balancer the next one may reach another node (HTTP/2 would
 // send them all to the same), and none is dead since Lambda froze it.
 func New(site contract.Site, cfg config.Infinispan, password Password) (*Client, error) {
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.InsecureSkipVerify} //nolint:gosec // explicit in the configuration, warned about at synth
+	var roots *x509.CertPool
 	if cfg.CA != "" {
-		tlsConfig.RootCAs = x509.NewCertPool()
-		if !tlsConfig.RootCAs.AppendCertsFromPEM([]byte(cfg.CA)) {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM([]byte(cfg.CA)) {
 			return nil, fmt.Errorf("infinispan.ca of site %s: got no certificate, want PEM", site)
 		}
 	}
-	return &Client{site: site, cfg: cfg, password: password, http: &http.Client{
+	return &Client{site: site, cfg: cfg, password: password, http: newHTTP(cfg, roots)}, nil
+}
+
+func newHTTP(cfg config.Infinispan, roots *x509.CertPool) *http.Client {
+	return &http.Client{
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			TLSClientConfig:     tlsConfig,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: cfg.InsecureSkipVerify}, //nolint:gosec // explicit in the configuration, warned about at synth
 			DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 3 * time.Second,
 			DisableKeepAlives:   true,
 
 			MaxResponseHeaderBytes: maxHeader,
 		},
-	}}, nil
+	}
 }
 
 // Through returns a client that sends its requests through rt instead of the
@@ -80,12 +85,16 @@ func (c *Client) Through(rt http.RoundTripper) *Client {
 	through := *c
 	client := *c.http
 	client.Transport = rt
-	through.http = &client
+	through.http, through.trust = &client, nil
 	return &through
 }
 
-// Prepare reads the password if need be, so that the next call is sent at once.
+// Prepare reads the password and the CA if need be, so that the next call is sent
+// at once.
 func (c *Client) Prepare(ctx context.Context) error {
+	if _, err := c.verifying(ctx); err != nil {
+		return err
+	}
 	_, err := c.password.Get(ctx)
 	return err
 }
@@ -123,7 +132,7 @@ func (c *Client) call(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a, err := c.send(ctx, r, password)
+	a, err := c.sendVerified(ctx, r, password)
 	if err != nil || a.status != http.StatusUnauthorized {
 		return c.sort(a, err)
 	}
@@ -132,7 +141,7 @@ func (c *Client) call(ctx context.Context, r request) (answer, error) {
 		return answer{}, err
 	}
 	if r.method == http.MethodGet {
-		return c.sort(c.send(ctx, r, fresh))
+		return c.sort(c.sendVerified(ctx, r, fresh))
 	}
 	// A call that changes something rests on a look; reading the secret took
 	// time, so the caller looks again before it is sent once more.
@@ -142,7 +151,7 @@ func (c *Client) call(ctx context.Context, r request) (answer, error) {
 	return c.sort(a, nil)
 }
 
-func (c *Client) send(ctx context.Context, r request, password string) (answer, error) {
+func (c *Client) send(ctx context.Context, client *http.Client, r request, password string) (answer, error) {
 	target, err := url.Parse(c.cfg.URL)
 	if err != nil {
 		return answer{}, err
@@ -157,7 +166,7 @@ func (c *Client) send(ctx context.Context, r request, password string) (answer, 
 	}
 	req.SetBasicAuth(c.cfg.User, password)
 	req.Header.Set("Accept", "application/json")
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
@@ -172,10 +181,12 @@ func (c *Client) send(ctx context.Context, r request, password string) (answer, 
 // sort turns what no retry mends into Misconfigured. 404 is left to the caller:
 // what it means depends on the call.
 func (c *Client) sort(a answer, err error) (answer, error) {
+	if e, ok := errors.AsType[caError](err); ok {
+		return a, e.error
+	}
 	if err != nil {
 		if untrusted(err) {
-			return a, contract.MisconfiguredF(contract.UntrustedCert,
-				"Infinispan of %s: %.300v; put the CA that signs it into caFile and deploy", c.site, bare(err))
+			return a, contract.MisconfiguredF(contract.UntrustedCert, "Infinispan of %s: %.300v; %s", c.site, bare(err), c.mend())
 		}
 		return a, contract.TransientF(contract.ReporterUnreachable, "Infinispan of %s: %.300v", c.site, bare(err))
 	}

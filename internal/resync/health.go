@@ -22,15 +22,13 @@ const (
 
 // askHealth gets the site's health URL: 200 and nothing else is healthy. It sends
 // no credentials, follows no redirect and uses no proxy. The certificate is
-// verified against the site's CA and the system's roots.
-func askHealth(ctx context.Context, site config.Site) error {
+// verified against the site's CA (in PEM, "" for none) and the system's roots.
+func askHealth(ctx context.Context, site config.Site, ca string) error {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if site.Infinispan != nil {
-		roots.AppendCertsFromPEM([]byte(site.Infinispan.CA))
-	}
+	roots.AppendCertsFromPEM([]byte(ca))
 	client := &http.Client{
 		Timeout:       healthTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -47,7 +45,7 @@ func askHealth(ctx context.Context, site config.Site) error {
 	resp, err := client.Do(req)
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return contract.MisconfiguredF(contract.UntrustedCert,
-			"healthUrl of %s: %.300v; let its caFile hold the CA that signs it too, or use a public certificate, and deploy", site.Name, bare(err))
+			"healthUrl of %s: %.300v; let its caFile (or its caSecret) hold the CA that signs it too, or use a public certificate, and deploy", site.Name, bare(err))
 	}
 	if err != nil {
 		return contract.TransientF(contract.NotHealthy, "healthUrl of %s: %.300v; is Keycloak at %s started?", site.Name, bare(err), site.Name)

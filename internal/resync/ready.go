@@ -58,7 +58,14 @@ func (r run) inSync(ctx context.Context) ([]contract.Link, error) {
 func (h Handler) healthy(ctx context.Context, r run) (string, error) {
 	site, _ := h.Deployment.Find(r.Site)
 	if site.HealthURL != "" {
-		return "its health URL answers 200", askHealth(ctx, site)
+		ca := ""
+		if r.fenced != nil {
+			var err error
+			if ca, err = r.fenced.CA(ctx); err != nil {
+				return "", err
+			}
+		}
+		return "its health URL answers 200", askHealth(ctx, site, ca)
 	}
 	n, err := h.targets(ctx, r)
 	return fmt.Sprintf("every one of its %d load balancers has a healthy target", n), err

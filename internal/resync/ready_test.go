@@ -106,3 +106,21 @@ func TestHealthURL(t *testing.T) {
 	server.Close()
 	s.want(contract.ActionReady, "Transient not-healthy")
 }
+
+// TestHealthURLWithCASecret: its certificate is verified against the CA that the
+// secret holds, through the real wiring.
+func TestHealthURLWithCASecret(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	s := synced(t)
+	site := &s.Config.Sites[1]
+	site.HealthURL = server.URL + "/health/ready"
+	both := site.Infinispan.CA + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	site.Infinispan.CA, site.Infinispan.CASecret = "", "keycloak/ca"
+	s.Secrets.Set("keycloak/ca", both)
+	s.build()
+	s.want(contract.ActionReady, "Transient not-healthy") // verified, and answers 404
+	s.Secrets.Set("keycloak/ca", "no certificate")
+	s.build()
+	s.want(contract.ActionReady, "Misconfigured secret-unusable")
+}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/sitefence/sitefence/internal/awserr"
+	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
@@ -61,16 +62,36 @@ type Reader struct {
 type Advice struct {
 	Sort     func(err error, what string) error // of awserr
 	Unusable string                             // what is there is no password
+	// Check says what is wrong with the text; nil: the rules of a password.
+	Check func(plain string) string
 }
 
 // New reads the secret of that name or ARN, for a function. A secret that is
 // named by ARN is read in the ARN's Region.
 func New(client Client, id string) *Reader {
-	return NewAdvising(client, id, Advice{awserr.Sort, "put the password there as plain text, then replay what failed"})
+	return NewAdvising(client, id, Advice{Sort: awserr.Sort, Unusable: "put the password there as plain text, then replay what failed"})
+}
+
+// NewAuthority reads a secret that holds a CA, for a function: certificates in
+// PEM and nothing else, under the rules of a caFile.
+func NewAuthority(client Client, id string) *Reader {
+	return NewAdvising(client, id, Advice{
+		Sort:     awserr.Sort,
+		Unusable: "put the CA there as plain text in PEM, then replay what failed",
+		Check: func(plain string) string {
+			if _, err := config.Authority(plain); err != nil {
+				return fmt.Sprintf("holds no CA: %v", err)
+			}
+			return ""
+		},
+	})
 }
 
 // NewAdvising is New for a program that is no function.
 func NewAdvising(client Client, id string, advice Advice) *Reader {
+	if advice.Check == nil {
+		advice.Check = unusable
+	}
 	r := &Reader{client: client, id: id, advice: advice}
 	if a, err := arn.Parse(id); err == nil && a.Region != "" {
 		r.options = append(r.options, func(o *secretsmanager.Options) { o.Region = a.Region })
@@ -190,7 +211,7 @@ func (r *Reader) judge(out *secretsmanager.GetSecretValueOutput, err error) (Val
 	if len(out.SecretBinary) > 0 {
 		return refuse("is binary")
 	}
-	if why := unusable(plain); why != "" {
+	if why := r.advice.Check(plain); why != "" {
 		return refuse(why)
 	}
 	return Of(plain), nil

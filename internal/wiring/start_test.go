@@ -43,3 +43,17 @@ func TestWrongType(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestStayAwake: that call does nothing, and no other input passes for it.
+func TestStayAwake(t *testing.T) {
+	calls := 0
+	step := wiring.Step(func(context.Context, contract.CheckInput) (string, error) { calls++; return "looked", nil })
+	if got, err := step(t.Context(), json.RawMessage(wiring.StayAwake)); err != nil || got != "" || calls != 0 {
+		t.Errorf("got %q, %v after %d calls, want nothing", got, err, calls)
+	}
+	for _, input := range []string{`{}`, `{"awake":true,"deployment":"kc"}`, `{"awake":false}`} {
+		if got, err := step(t.Context(), json.RawMessage(input)); err != nil || got != "looked" {
+			t.Errorf("%s: got %q, %v, want a step", input, got, err)
+		}
+	}
+}

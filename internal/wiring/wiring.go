@@ -116,6 +116,9 @@ func (f Function) Clusters() (map[contract.Site]*infinispan.Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		if id := site.Infinispan.CASecret; id != "" {
+			client = client.Trusting(secret.Password{Reader: secret.NewAuthority(secrets, id)})
+		}
 		clusters[site.Name] = client
 	}
 	return clusters, nil
