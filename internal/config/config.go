@@ -106,6 +106,9 @@ type Tuning struct {
 	// fires: the `for` of the rules that `sitefence manifests` makes. Nothing
 	// deployed reads it.
 	ConfirmAfter time.Duration `json:"confirmAfter"` // default DefaultConfirmAfter, 0 to 5 minutes
+	// Guard and Fence are the machines' limits.
+	Guard GuardLimits `json:"guard"`
+	Fence FenceLimits `json:"fence"`
 }
 
 // DefaultConfirmAfter rides out a short loss of sight, as when a site restarts.

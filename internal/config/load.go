@@ -239,13 +239,15 @@ func (l *loader) notifications(f field) Notifications {
 }
 
 func (l *loader) tuning(f field) Tuning {
-	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "confirmAfter")
+	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "confirmAfter", "guard", "fence")
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
 		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
 		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
 		Tracing:             o.optional("tracing").boolean(true),
 		ConfirmAfter:        DefaultConfirmAfter,
+		Guard:               l.guardLimits(o.optional("guard")),
+		Fence:               l.fenceLimits(o.optional("fence")),
 	}
 	if s := o.optional("confirmAfter").match(waitRule); s != "" {
 		t.ConfirmAfter, _ = time.ParseDuration(s) // the rule allows nothing that fails
