@@ -154,7 +154,7 @@ tags: {team: identity platform, "cost:centre": "42"}
 		},
 		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365,
 			Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits},
-		Tags:   map[string]string{"team": "identity platform", "cost:centre": "42"},
+		Tags: map[string]string{"team": "identity platform", "cost:centre": "42"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

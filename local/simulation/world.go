@@ -110,6 +110,8 @@ type World struct {
 	// Lags says that a list or a description does not show this run's last
 	// change yet; nil: they never lag.
 	Lags func(*Run) bool
+	// Started, if any, is called when an execution has started.
+	Started func(*Run)
 	// Past are the names of fence executions that have ended before, newest first.
 	Past []string
 	// Reserved is whether the writer has reserved concurrency 1.
