@@ -45,6 +45,16 @@ func (a Assets) Stage(owner, function string, configuration any) (string, error)
 	return dir, nil
 }
 
+// stageDefinition returns the file of a state machine's definition.
+func (a Assets) stageDefinition(machine, text string) (string, error) {
+	dir := filepath.Join(a.Staging, "machines")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, machine+".asl.json")
+	return path, os.WriteFile(path, []byte(text), 0o644)
+}
+
 // copyOrLink spares the disk: eight deployments hold 32 copies of 9 MB.
 func copyOrLink(from, to string) error {
 	if err := os.Link(from, to); err == nil || errors.Is(err, os.ErrNotExist) {

@@ -60,10 +60,11 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
-	fence := newMachine(scope, "Fence", machineProps{
+	fence, err := newMachine(scope, "Fence", machineProps{
 		Label:      name + "-fence",
 		Name:       fenceName,
 		Definition: statemachine.Fence,
+		Assets:     props.Assets,
 		Substitutions: with(statemachine.FenceNames(name, props.Tuning.Fence), map[string]string{
 			"CheckHealthFunctionArn":       *functions.check.FunctionArn(),
 			"UpdateAcceleratorFunctionArn": *functions.update.FunctionArn(),
@@ -78,10 +79,14 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		},
 		Tuning: props.Tuning,
 	})
-	guard := newMachine(scope, "Guard", machineProps{
+	if err != nil {
+		return Deployment{}, err
+	}
+	guard, err := newMachine(scope, "Guard", machineProps{
 		Label:      name + "-guard",
 		Name:       guardName,
 		Definition: statemachine.Guard,
+		Assets:     props.Assets,
 		Substitutions: with(statemachine.GuardNames(name, props.Tuning.Guard), map[string]string{
 			"CheckHealthFunctionArn": *functions.check.FunctionArn(),
 			"FenceMachineArn":        *fence.StateMachineArn(),
@@ -95,6 +100,9 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		},
 		Tuning: props.Tuning,
 	})
+	if err != nil {
+		return Deployment{}, err
+	}
 	restore, resync, err := newRestore(scope, props, guard)
 	if err != nil {
 		return Deployment{}, err

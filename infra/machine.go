@@ -16,6 +16,7 @@ type machineProps struct {
 	// Definition is the text of the ASL file. It is deployed as it is, so that
 	// the console shows the file; only ${Names} in it are substituted.
 	Definition    string
+	Assets        Assets
 	Substitutions map[string]string
 	Statements    []awsiam.PolicyStatement
 	Tuning        config.Tuning
@@ -23,7 +24,7 @@ type machineProps struct {
 
 // newMachine makes a Standard state machine with a log group and a role of its
 // own: the role may deliver to the log and do what the statements say.
-func newMachine(scope constructs.Construct, id string, props machineProps) awsstepfunctions.StateMachine {
+func newMachine(scope constructs.Construct, id string, props machineProps) (awsstepfunctions.StateMachine, error) {
 	scope = constructs.NewConstruct(scope, jsii.String(id))
 	// Under /aws/vendedlogs/ CloudWatch Logs keeps one policy for all groups;
 	// elsewhere each group lengthens a policy that may have 5120 characters
@@ -39,6 +40,12 @@ func newMachine(scope constructs.Construct, id string, props machineProps) awsst
 		Service: "states.amazonaws.com", Description: "Sitefence: " + props.Label,
 		SourceARN: machineARN(props.Name), Statements: statements,
 	})
+	// An asset, for all deployments the same, since in the template the text of
+	// eight deployments' machines takes half of what CloudFormation reads.
+	definition, err := props.Assets.stageDefinition(id, props.Definition)
+	if err != nil {
+		return nil, err
+	}
 	substitutions := map[string]*string{}
 	for k, v := range props.Substitutions {
 		substitutions[k] = jsii.String(v)
@@ -46,7 +53,7 @@ func newMachine(scope constructs.Construct, id string, props machineProps) awsst
 	return awsstepfunctions.NewStateMachine(scope, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
 		StateMachineName:        jsii.String(props.Name),
 		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
-		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(props.Definition)),
+		DefinitionBody:          awsstepfunctions.DefinitionBody_FromFile(jsii.String(definition), nil),
 		DefinitionSubstitutions: &substitutions,
 		Role:                    role,
 		TracingEnabled:          jsii.Bool(props.Tuning.Tracing),
@@ -57,7 +64,7 @@ func newMachine(scope constructs.Construct, id string, props machineProps) awsst
 			// record. Inputs and outputs hold no secret.
 			IncludeExecutionData: jsii.Bool(true),
 		},
-	})
+	}), nil
 }
 
 // deliverLogs is what Step Functions needs to send its log to CloudWatch Logs.

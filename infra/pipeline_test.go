@@ -95,7 +95,7 @@ func TestMachinesAreTheFiles(t *testing.T) {
 			}},
 		} {
 			p := s.one(t, "AWS::StepFunctions::StateMachine", d+"/"+machine+"/Machine").Properties
-			if p["DefinitionString"] != want.definition {
+			if s.definition(t, p) != want.definition {
 				t.Errorf("%s %s: the definition is not the file's text", d, machine)
 			}
 			substitutions := map[string]string{}

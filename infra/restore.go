@@ -44,10 +44,11 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 		Reserved: 1,
 		Tuning:   props.Tuning,
 	})
-	restore := newMachine(scope, "Restore", machineProps{
+	restore, err := newMachine(scope, "Restore", machineProps{
 		Label:      name + "-restore",
 		Name:       restoreName,
 		Definition: statemachine.Restore,
+		Assets:     props.Assets,
 		Substitutions: map[string]string{
 			"ResyncFunctionArn": *resync.FunctionArn(),
 			"GuardMachineArn":   *guard.StateMachineArn(),
@@ -58,7 +59,7 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 		},
 		Tuning: props.Tuning,
 	})
-	return restore, resync, nil
+	return restore, resync, err
 }
 
 // restoreAlarms are those of the restore machine. A restore is followed by the

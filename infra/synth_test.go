@@ -139,6 +139,7 @@ type synthesis struct {
 	JSON      []byte // indented, keys sorted
 	Written   int    // bytes of the template as it is deployed
 	Warnings  []string
+	assets    map[string]string // the files among the assets, by key
 	paths     map[string]string // logical id → path in the construct tree
 }
 
@@ -168,7 +169,7 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &synthesis{paths: map[string]string{}}
+	s := &synthesis{paths: map[string]string{}, assets: map[string]string{}}
 	if s.JSON, err = json.MarshalIndent(assertions.Template_FromStack(stack, nil).ToJSON(), "", "  "); err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +181,7 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 		t.Fatal(err)
 	}
 	s.Written = len(written)
+	s.readAssets(t, out)
 	for id, r := range s.Resources {
 		path, _ := r.Metadata["aws:cdk:path"].(string)
 		s.paths[id] = strings.TrimSuffix(strings.TrimPrefix(path, "sitefence/"), "/Resource")
@@ -190,6 +192,34 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 	}
 	cached[name] = s
 	return s
+}
+
+// readAssets keeps the machines' definitions: out is gone when its test ends.
+func (s *synthesis) readAssets(t *testing.T, out string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(out, "asset.*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.assets[strings.TrimPrefix(filepath.Base(file), "asset.")] = string(text)
+	}
+}
+
+// definition is the text of a state machine of the template.
+func (s *synthesis) definition(t *testing.T, properties map[string]any) string {
+	t.Helper()
+	location, _ := properties["DefinitionS3Location"].(map[string]any)
+	key, _ := location["Key"].(string)
+	text, ok := s.assets[key]
+	if !ok {
+		t.Fatalf("no asset %q for a definition", key)
+	}
+	return text
 }
 
 // of returns the resources of a type by their path in the construct tree.
