@@ -60,7 +60,8 @@ func TestExampleConfigurationIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
-		ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: config.DefaultIngestConcurrency}
+		ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: config.DefaultIngestConcurrency,
+		Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits}
 	if diff := cmp.Diff(want, c.Tuning); diff != "" {
 		t.Errorf("the example shows the defaults (-want +got):\n%s", diff)
 	}

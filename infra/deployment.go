@@ -2,6 +2,7 @@ package infra
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -70,12 +71,12 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		Name:       fenceName,
 		Definition: statemachine.Fence,
 		Assets:     props.Assets,
-		Substitutions: map[string]string{
+		Substitutions: with(statemachine.FenceNames(name, props.Tuning.Fence), map[string]string{
 			"CheckHealthFunctionArn":       *functions.check.FunctionArn(),
 			"UpdateAcceleratorFunctionArn": *functions.update.FunctionArn(),
 			"TakeOfflineFunctionArn":       *functions.takeOffline.FunctionArn(),
 			"BusName":                      props.Bus.Name,
-		},
+		}),
 		Statements: []awsiam.PolicyStatement{
 			allowEach("InvokeFunctions", []string{
 				*functions.check.FunctionArn(), *functions.update.FunctionArn(), *functions.takeOffline.FunctionArn(),
@@ -92,14 +93,16 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		Name:       guardName,
 		Definition: statemachine.Guard,
 		Assets:     props.Assets,
-		Substitutions: map[string]string{
+		Substitutions: with(statemachine.GuardNames(name, props.Tuning.Guard), map[string]string{
 			"CheckHealthFunctionArn": *functions.check.FunctionArn(),
 			"FenceMachineArn":        *fence.StateMachineArn(),
-		},
+			"BusName":                props.Bus.Name,
+		}),
 		Statements: []awsiam.PolicyStatement{
 			allow("InvokeCheckHealth", *functions.check.FunctionArn(), "lambda:InvokeFunction"),
 			allow("TakeTheTurn", *fence.StateMachineArn(), "states:ListExecutions", "states:StartExecution"),
 			allow("LookAtRefusedName", executionsARN(fenceName), "states:DescribeExecution"),
+			props.Bus.mayPut(),
 		},
 		Tuning: props.Tuning,
 	})
@@ -120,6 +123,13 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	}
 	d.RuleName, d.DeadLetters = newTrigger(scope, name, guard, props.Bus)
 	return d, nil
+}
+
+// with is both, of which no key is the same.
+func with(names, resources map[string]string) map[string]string {
+	all := maps.Clone(resources)
+	maps.Copy(all, names)
+	return all
 }
 
 // functions are the three that a fence consists of.

@@ -93,7 +93,7 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		"InvokeCheckHealth: lambda:InvokeFunction on " + functionARN("CheckHealth"),
 		"TakeTheTurn: states:ListExecutions states:StartExecution on ${" + d + "/Fence/Machine}",
 		"LookAtRefusedName: states:DescribeExecution on " + here("states") + "execution:" + fence + ":*",
-		deliverLog, traceMachine,
+		putEvents, deliverLog, traceMachine,
 	}
 	want[d+"/Fence/Role"] = []string{
 		"trusts states.amazonaws.com" + sourceIs(here("states")+"stateMachine:"+fence),

@@ -82,11 +82,13 @@ func TestMachinesAreTheFiles(t *testing.T) {
 			substitutions map[string]string
 		}{
 			"Guard": {statemachine.Guard, map[string]string{
-				"CheckHealthFunctionArn": arn("CheckHealth"), "FenceMachineArn": "${" + d + "/Fence/Machine}",
+				"CheckHealthFunctionArn": arn("CheckHealth"), "FenceMachineArn": "${" + d + "/Fence/Machine}", "BusName": "${Bus}",
+				"Deployment": d, "Rechecks": "8", "RecheckSeconds": "15", "AlertAgeSeconds": "600", "TurnSeconds": "3600",
 			}},
 			"Fence": {statemachine.Fence, map[string]string{
 				"CheckHealthFunctionArn": arn("CheckHealth"), "UpdateAcceleratorFunctionArn": arn("UpdateAccelerator"),
 				"TakeOfflineFunctionArn": arn("TakeOffline"), "BusName": "${Bus}",
+				"Deployment": d, "Rechecks": "3", "RecheckSeconds": "5", "HalfwayRechecks": "8", "UpdateTries": "12", "DeployRechecks": "40",
 			}},
 			"Restore": {statemachine.Restore, map[string]string{
 				"ResyncFunctionArn": arn("Resync"), "GuardMachineArn": "${" + d + "/Guard/Machine}",

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
@@ -96,7 +97,9 @@ func bare() config.Config {
 	c := full()
 	c.Webhook.PasswordSecret = "webhook"
 	c.Notifications = config.Notifications{KMSKeyARN: "arn:aws:kms:eu-west-1:111122223333:key/1234"}
-	c.Tuning = config.Tuning{Architecture: config.AMD64, LogRetentionDays: 30}
+	c.Tuning = config.Tuning{Architecture: config.AMD64, LogRetentionDays: 30,
+		Guard: config.GuardLimits{Rechecks: 10, RecheckWait: 30 * time.Second, AlertAge: time.Hour, GiveUpAfter: 2 * time.Hour},
+		Fence: config.FenceLimits{Rechecks: 4, RecheckWait: 10 * time.Second, HalfwayRechecks: 20, UpdateTries: 30, DeployWait: 20 * time.Minute}}
 	c.Deployments[0].Sites[0].Infinispan.InsecureSkipVerify = true
 	return c
 }

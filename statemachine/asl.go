@@ -4,8 +4,8 @@ package statemachine
 
 import _ "embed"
 
-// Guard, Fence and Restore are the definitions. Only ${Names} of resources are
-// substituted in them.
+// Guard, Fence and Restore are the definitions. Only ${Names} are substituted in
+// them: of resources, and the limits of limits.go.
 var (
 	//go:embed guard.asl.json
 	Guard string

@@ -8,8 +8,9 @@ import (
 )
 
 type machine struct {
-	StartAt string
-	States  map[string]state
+	StartAt        string
+	TimeoutSeconds int
+	States         map[string]state
 }
 
 type state struct {

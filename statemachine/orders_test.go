@@ -69,7 +69,13 @@ func TestOnlyTheGuardYields(t *testing.T) {
 		}
 	}
 	walk("RehearseUpdate")
-	want := []string{"RehearsalFailed", "RehearseOffline", "RehearseUpdate", "Rehearsed"}
+	// What ends badly goes over the event of it to the end that it explained itself.
+	for id, s := range fence.States {
+		if s.Type == "Fail" && id != "RehearsalFailed" {
+			delete(reached, id)
+		}
+	}
+	want := []string{"AnnounceFailure", "ExplainRehearsalFailed", "RehearsalFailed", "RehearseOffline", "RehearseUpdate", "Rehearsed", "WhichFailure?"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(reached))); diff != "" {
 		t.Errorf("what follows a rehearsal (-want +got):\n%s", diff)
 	}

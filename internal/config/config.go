@@ -130,6 +130,9 @@ type Tuning struct {
 	LogKeyARN string `json:"logKeyArn,omitempty"`
 	// Functions changes single functions, by the name of their package.
 	Functions map[string]Function `json:"functions,omitempty"`
+	// Guard and Fence are the machines' limits.
+	Guard GuardLimits `json:"guard"`
+	Fence FenceLimits `json:"fence"`
 }
 
 // DefaultConfirmAfter rides out a short loss of sight, as when a site restarts.

@@ -107,7 +107,7 @@ func (f field) timeout(limit FunctionLimit) int {
 
 func (l *loader) tuning(f field) Tuning {
 	o := f.object("architecture", "reservedConcurrency", "ingestConcurrency", "logRetentionDays", "logKeyArn", "tracing", "confirmAfter",
-		"permissionsBoundary", "secretKeyArns", "functions")
+		"permissionsBoundary", "secretKeyArns", "functions", "guard", "fence")
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
 		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
@@ -118,6 +118,8 @@ func (l *loader) tuning(f field) Tuning {
 		ConfirmAfter:        DefaultConfirmAfter,
 		PermissionsBoundary: o.optional("permissionsBoundary").match(policyRule),
 		Functions:           l.functions(o.optional("functions")),
+		Guard:               l.guardLimits(o.optional("guard")),
+		Fence:               l.fenceLimits(o.optional("fence")),
 	}
 	if c := o.optional("ingestConcurrency"); c.node != nil && !t.ReservedConcurrency {
 		c.problem("a number beside reservedConcurrency: false", "one of the two: nothing is reserved then")

@@ -124,7 +124,8 @@ func TestLoadGood(t *testing.T) {
 			},
 		}},
 		Tuning: config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
-			ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: 50},
+			ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: 50,
+			Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -152,8 +153,9 @@ tags: {team: identity platform, "cost:centre": "42"}
 			Emails:    []string{"ops@example.com"},
 			KMSKeyARN: "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		},
-		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365, IngestConcurrency: 50},
-		Tags:   map[string]string{"team": "identity platform", "cost:centre": "42"},
+		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365, IngestConcurrency: 50,
+			Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits},
+		Tags: map[string]string{"team": "identity platform", "cost:centre": "42"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

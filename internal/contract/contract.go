@@ -29,6 +29,10 @@ const (
 	DetailTypeSiteFenced  = "Site Fenced"
 	// DetailTypeSiteRejoined says that a fenced site is back in the accelerator.
 	DetailTypeSiteRejoined = "Site Rejoined"
+	// DetailTypeFenceIgnored says that a report needed nothing, or met a pause.
+	DetailTypeFenceIgnored = "Fence Ignored"
+	// DetailTypeFenceFailed says that a guard or a fence ended in a Fail state.
+	DetailTypeFenceFailed = "Fence Failed"
 )
 
 // Operation is what an event asks for. The zero value is a fence.

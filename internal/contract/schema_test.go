@@ -35,6 +35,11 @@ var contracts = map[string]func() any{
 	"resync.output":            func() any { return &contract.Resync{} },
 	"inspect.input":            func() any { return &contract.InspectInput{} },
 	"inspect.output":           func() any { return &contract.Inspection{} },
+	"news.site-fenced":         func() any { return &contract.SiteFenced{} },
+	"news.still-trying":        func() any { return &contract.StillTrying{} },
+	"news.site-rejoined":       func() any { return &contract.SiteRejoined{} },
+	"news.fence-ignored":       func() any { return &contract.FenceIgnored{} },
+	"news.fence-failed":        func() any { return &contract.FenceFailed{} },
 }
 
 func compile(t *testing.T, name string) *jsonschema.Schema {
@@ -110,7 +115,8 @@ func TestGoldens(t *testing.T) {
 
 // TestInputsMayGrow: an input of a later release is read by this one.
 func TestInputsMayGrow(t *testing.T) {
-	for _, name := range []string{"event", "checkhealth.input", "act.input", "pause", "restore.input", "resync.input", "inspect.input"} {
+	for _, name := range []string{"event", "checkhealth.input", "act.input", "pause", "restore.input", "resync.input", "inspect.input",
+		"news.site-fenced", "news.still-trying", "news.site-rejoined", "news.fence-ignored", "news.fence-failed"} {
 		data, err := os.ReadFile(filepath.Join("testdata/v1", name+".json"))
 		if err != nil {
 			t.Fatal(err)

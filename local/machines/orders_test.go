@@ -138,7 +138,7 @@ func TestYield(t *testing.T) {
 		"none to speak":  {[]any{0}, []string{"CheckHealth", "Decide", "LookForRunningFence"}},
 		"once":           {[]any{1, nil}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "LookForRunningFence"}},
 		"never twice":    {[]any{1, 1}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "LookForRunningFence"}},
-		"and gone since": {[]any{1, "ignore"}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "Ignored"}},
+		"and gone since": {[]any{1, "ignore"}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "AnnounceIgnored", "Paused?", "Ignored"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)

@@ -40,8 +40,9 @@ var released = map[string]struct {
 }
 
 // elsewhere are outputs of functions that the restore machine calls or nobody
-// does, and those of a rejoin, which goes on until the site is back.
-var elsewhere = []string{"pause.json", "resync.output.", "inspect.output.", "checkhealth.output.rejoin.", "updateaccelerator.output.added."}
+// does, those of a rejoin, which goes on until the site is back, and what the
+// machines themselves put on the bus.
+var elsewhere = []string{"news.", "pause.json", "resync.output.", "inspect.output.", "checkhealth.output.rejoin.", "updateaccelerator.output.added."}
 
 func asEvent(s *scene, golden json.RawMessage) ended {
 	var in object

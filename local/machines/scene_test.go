@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/statemachine"
 )
 
@@ -129,10 +130,13 @@ func (s *scene) machine(text string) string {
 	return *out.StateMachineArn
 }
 
-func (s *scene) filled(text string, changes []change, names ...string) string {
+func (s *scene) filled(text string, changes []change, limits map[string]string, names ...string) string {
 	s.t.Helper()
 	names = append(names, "${CheckHealthFunctionArn}", functionARN(check), "${UpdateAcceleratorFunctionArn}", functionARN(update),
 		"${TakeOfflineFunctionArn}", functionARN(offline), "${BusName}", busName)
+	for name, value := range limits {
+		names = append(names, "${"+name+"}", value)
+	}
 	text = strings.NewReplacer(names...).Replace(text)
 	if len(changes) == 0 {
 		return s.machine(text)
@@ -150,13 +154,13 @@ func (s *scene) filled(text string, changes []change, names ...string) string {
 // fence deploys the real fence machine.
 func (s *scene) fence(changes ...change) string {
 	s.t.Helper()
-	return s.filled(statemachine.Fence, changes)
+	return s.filled(statemachine.Fence, changes, statemachine.FenceNames(s.id, config.DefaultFenceLimits))
 }
 
 // guard deploys the real guard machine over a fence machine.
 func (s *scene) guard(fence string, changes ...change) string {
 	s.t.Helper()
-	return s.filled(statemachine.Guard, changes, "${FenceMachineArn}", fence)
+	return s.filled(statemachine.Guard, changes, statemachine.GuardNames(s.id, config.DefaultGuardLimits), "${FenceMachineArn}", fence)
 }
 
 // ended is how an execution ended.

@@ -50,6 +50,9 @@ func (w *World) start(definition *asl.Definition, machine, name string, input an
 	run := &Run{Fence: machine == fenceMachine, Restore: machine == restoreMachine, started: time.Now(), changed: time.Now()}
 	run.Execution = definition.Start(name, executionARN(machine, name), input, asl.Options{Now: time.Now, Random: w.random})
 	w.Runs = append(w.Runs, run)
+	if w.Started != nil {
+		w.Started(run)
+	}
 	w.settle(run)
 	return run
 }

@@ -26,7 +26,8 @@ type scenario struct {
 	listeners   []ga.Listener
 	prepare     func(*simulation.World)
 	reason      string // of the end, if nothing goes wrong
-	as          string // what is reported: "" an outage, "drill", "forced" or "rejoin"; or what restore is started: "restore", "undo" or "continue"
+	ends        string // if nothing goes wrong; "": as end says
+	as          string // what is reported: "" an outage, "twice", by "both" sites, "healed" meanwhile, "drill", "forced" or "rejoin"; or what restore is started: "restore", "undo" or "continue"
 	options     func(*simulation.Options)
 	// every says which of its steps are in the matrix, each time that they occur
 	// in an invocation; of the others only those that are new, once. Nil: none.
@@ -100,7 +101,7 @@ func scenarios() []scenario {
 				})
 				w.Accelerator.Deploying(1)
 			}},
-	}, restores()...)
+	}, append(announcing(), restores()...)...)
 }
 
 // begin makes the scenario's world, in which nothing has been reported yet.
@@ -126,6 +127,9 @@ func (s scenario) begin(opt simulation.Options) (*simulation.World, error) {
 // end is how the last execution ends, if nothing goes wrong; idle, how the guard
 // does if there is nothing left to do.
 func (s scenario) end() string {
+	if s.ends != "" {
+		return s.ends
+	}
 	switch s.as {
 	case "drill":
 		return "Rehearsed"
@@ -149,6 +153,8 @@ func (s scenario) idle() string {
 		return "Ignored already-serving"
 	case "continue":
 		return "RejoinStarted "
+	case "healed":
+		return "Ignored site-visible"
 	}
 	return "Ignored already-fenced"
 }
@@ -156,6 +162,12 @@ func (s scenario) idle() string {
 // report is what sets it off, and what repeats it.
 func (s scenario) report(w *simulation.World) {
 	switch s.as {
+	case "twice":
+		w.Alert(siteA, siteB)
+		w.Alert(siteA, siteB)
+	case "both":
+		w.Alert(siteA, siteB)
+		w.Alert(siteB, siteA)
 	case "drill":
 		w.Drill(siteA, siteB)
 	case "forced":
@@ -181,7 +193,7 @@ func (s scenario) wrong(w *simulation.World) []string {
 	}
 	var wrong []string
 	out := siteB
-	back := s.as == "drill" || s.as == "rejoin" || s.as == "continue"
+	back := s.as == "drill" || s.as == "rejoin" || s.as == "continue" || s.as == "healed"
 	if back {
 		out = ""
 	}

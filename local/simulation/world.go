@@ -12,6 +12,7 @@ package simulation
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -50,18 +51,22 @@ type Machines struct{ guard, fence, restore *asl.Definition }
 
 // ReadMachines parses the files.
 func ReadMachines() (Machines, error) {
-	names := map[string]string{"FenceMachineArn": fenceMachine, "BusName": "bus", "CheckHealthFunctionArn": CheckHealth,
+	resources := map[string]string{"FenceMachineArn": fenceMachine, "BusName": "bus", "CheckHealthFunctionArn": CheckHealth,
 		"UpdateAcceleratorFunctionArn": UpdateAccelerator, "TakeOfflineFunctionArn": TakeOffline,
 		"GuardMachineArn": guardMachine, "ResyncFunctionArn": Resync}
-	guard, err := asl.Parse(statemachine.Guard, names)
+	with := func(names map[string]string) map[string]string {
+		maps.Copy(names, resources)
+		return names
+	}
+	guard, err := asl.Parse(statemachine.Guard, with(statemachine.GuardNames(deployment, config.DefaultGuardLimits)))
 	if err != nil {
 		return Machines{}, err
 	}
-	fence, err := asl.Parse(statemachine.Fence, names)
+	fence, err := asl.Parse(statemachine.Fence, with(statemachine.FenceNames(deployment, config.DefaultFenceLimits)))
 	if err != nil {
 		return Machines{}, err
 	}
-	restore, err := asl.Parse(statemachine.Restore, names)
+	restore, err := asl.Parse(statemachine.Restore, resources)
 	return Machines{guard, fence, restore}, err
 }
 
@@ -105,6 +110,8 @@ type World struct {
 	// Lags says that a list or a description does not show this run's last
 	// change yet; nil: they never lag.
 	Lags func(*Run) bool
+	// Started, if any, is called when an execution has started.
+	Started func(*Run)
 	// Past are the names of fence executions that have ended before, newest first.
 	Past []string
 	// Reserved is whether the writer has reserved concurrency 1.
