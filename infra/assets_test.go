@@ -59,7 +59,7 @@ func TestExampleConfigurationIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
+	want := config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true,
 		ConfirmAfter: config.DefaultConfirmAfter}
 	if diff := cmp.Diff(want, c.Tuning); diff != "" {
 		t.Errorf("the example shows the defaults (-want +got):\n%s", diff)

@@ -239,12 +239,13 @@ func (l *loader) notifications(f field) Notifications {
 }
 
 func (l *loader) tuning(f field) Tuning {
-	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "confirmAfter")
+	o := f.object("architecture", "reservedConcurrency", "logRetentionDays", "tracing", "dashboards", "confirmAfter")
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
 		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
 		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
 		Tracing:             o.optional("tracing").boolean(true),
+		Dashboards:          o.optional("dashboards").boolean(true),
 		ConfirmAfter:        DefaultConfirmAfter,
 	}
 	if s := o.optional("confirmAfter").match(waitRule); s != "" {
