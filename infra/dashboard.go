@@ -82,10 +82,13 @@ func newDashboard(scope constructs.Construct, of dashboard) (string, error) {
 // values are what the body's ${names} stand for.
 func (of dashboard) values(stack string) *map[string]*string {
 	all := map[string]*string{
-		"stack": jsii.String(stack), "id": jsii.String(suffix()),
+		"stack": jsii.String(stack), "id": jsii.String(suffix()), "region": awscdk.Aws_REGION(),
 		"guard": of.d.Guard.StateMachineArn(), "fence": of.d.Fence.StateMachineArn(), "restore": of.d.Restore.StateMachineArn(),
 		"deadletters": of.d.DeadLetters.QueueName(), "bus": jsii.String(of.bus.Name),
 		"ingest": of.ingest.Function.FunctionName(),
+	}
+	if len(of.alarms) > 0 {
+		all["alarms"] = jsii.String(regionalARN("cloudwatch", "alarm:"+stack+"-"))
 	}
 	for name, f := range of.d.Functions {
 		all[name] = f.FunctionName()
@@ -104,15 +107,6 @@ func (of dashboard) functionNames() []string {
 // fenceSteps are the functions that a fence calls, in that order.
 func fenceSteps() []string { return []string{"checkhealth", "updateaccelerator", "takeoffline"} }
 
-// The colors of CloudWatch's own palette for what is good and what is bad.
-const (
-	blue   = "#1f77b4"
-	green  = "#2ca02c"
-	red    = "#d62728"
-	orange = "#ff7f0e"
-	purple = "#9467bd"
-)
-
 // failedLogins counts requests that were answered 401.
 const failedLogins = "FailedLogins"
 
@@ -128,8 +122,8 @@ func (of dashboard) body() *body {
 	b.row(6, executions("Guard: reports of a lost site", "guard"),
 		executions("Fence: fences and rejoins", "fence"),
 		executions("Restore: ways back", "restore"))
-	b.row(6, durations("How long an execution takes"),
-		of.stepDurations("How long a call of a step takes"),
+	b.row(6, durations("How long an execution takes: median, maximum"),
+		of.stepDurations("How long a call of a step takes: median, maximum"),
 		logTable("The last fences step by step, seconds", of.machineLog("fence"), query.Steps()))
 
 	b.row(1, markdown("## Alerts (ingest serves all deployments of the stack)"))
@@ -141,10 +135,10 @@ func (of dashboard) body() *body {
 		logTable("What the checks decided and why", of.functionLog(d+"-checkhealth"), query.Checks()))
 
 	b.row(1, markdown("## Functions"))
-	b.row(6, of.perFunction("Duration, maximum", "Duration", "Maximum"),
-		of.perFunction("Errors", "Errors", ""),
-		of.perFunction("Throttles", "Throttles", ""),
-		of.perFunction("Concurrency, maximum", "ConcurrentExecutions", "Maximum"))
+	b.row(6, of.perFunction("Duration (max)", "Duration", "Maximum"),
+		of.perFunction("Errors", "Errors", "Sum"),
+		of.perFunction("Throttles", "Throttles", "Sum"),
+		of.perFunction("Concurrency (max)", "ConcurrentExecutions", "Maximum"))
 	return b
 }
 
@@ -153,11 +147,11 @@ func (of dashboard) body() *body {
 func (of dashboard) links() string {
 	const console = "https://console.aws.amazon.com/"
 	machine := func(title, name string) string {
-		return "[" + title + "](" + console + "states/home?region=${AWS::Region}#/statemachines/view/${" + name + "})"
+		return "[" + title + "](" + console + "states/home?region=${region}#/statemachines/view/${" + name + "})"
 	}
 	logs := func(title, filter string) string {
 		// The console's own escape of "?logGroupNameFilter=".
-		return "[" + title + "](" + console + "cloudwatch/home?region=${AWS::Region}#logsV2:log-groups$3FlogGroupNameFilter$3D" + filter + ")"
+		return "[" + title + "](" + console + "cloudwatch/home?region=${region}#logsV2:log-groups$3FlogGroupNameFilter$3D" + filter + ")"
 	}
 	return "# Sitefence: " + of.d.Name + "\n" +
 		"**Executions:** " + machine("guard", "guard") + " (replay here) · " + machine("fence", "fence") + " (redrive here) · " + machine("restore", "restore") + "  \n" +
@@ -171,7 +165,7 @@ const runbooks = "https://github.com/sitefence/sitefence/blob/main/docs/runbooks
 func (of dashboard) alarmARNs() []string {
 	var arns []string
 	for _, name := range of.alarms {
-		arns = append(arns, "arn:aws:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${stack}-"+name)
+		arns = append(arns, "${alarms}"+name)
 	}
 	return arns
 }
@@ -184,72 +178,71 @@ func (of dashboard) functionLog(label string) string {
 	return logGroupName("/aws/lambda", "${stack}", label, "${id}")
 }
 
-// executions are a machine's, by how they ended.
+// executions are a machine's, by how they ended. They stand in the order of
+// CloudWatch's colors: blue, orange, green for succeeded, red for failed, purple.
 func executions(title, machine string) widget {
-	of := func(name, label, color string) line {
-		return line{"AWS/States", name, []string{"StateMachineArn", "${" + machine + "}"}, "", label, color}
+	of := func(name, label string) line {
+		return line{"AWS/States", name, []string{"StateMachineArn", "${" + machine + "}"}, "", label}
 	}
-	return graph(title,
-		of("ExecutionsStarted", "started", blue), of("ExecutionsSucceeded", "succeeded", green), of("ExecutionsFailed", "failed", red),
-		of("ExecutionsTimedOut", "timed out", orange), of("ExecutionsAborted", "aborted", purple))
+	return graph(title, "Sum",
+		of("ExecutionsStarted", "started"), of("ExecutionsTimedOut", "timed out"), of("ExecutionsSucceeded", "succeeded"),
+		of("ExecutionsFailed", "failed"), of("ExecutionsAborted", "aborted"))
 }
 
 // durations are the machines'. They come when an execution has ended.
 func durations(title string) widget {
 	var lines []line
 	for _, machine := range []string{"guard", "fence", "restore"} {
-		for _, stat := range []string{"p50", "Maximum"} {
-			lines = append(lines, line{"AWS/States", "ExecutionTime", []string{"StateMachineArn", "${" + machine + "}"}, stat, machine + " " + stat, ""})
-		}
+		of := []string{"StateMachineArn", "${" + machine + "}"}
+		lines = append(lines, line{"AWS/States", "ExecutionTime", of, "", machine},
+			line{"AWS/States", "ExecutionTime", of, "Maximum", machine + ", max"})
 	}
-	return graph(title, lines...)
+	return graph(title, "Sum", lines...)
 }
 
 func (of dashboard) stepDurations(title string) widget {
 	var lines []line
 	for _, step := range fenceSteps() {
-		for _, stat := range []string{"p50", "Maximum"} {
-			l := lambda(step, "Duration", stat)
-			l.label += " " + stat
-			lines = append(lines, l)
-		}
+		slowest := lambda(step, "Duration")
+		slowest.stat, slowest.label = "Maximum", step+", max"
+		lines = append(lines, lambda(step, "Duration"), slowest)
 	}
-	return graph(title, lines...)
+	return graph(title, "Sum", lines...)
 }
 
 // lambda is a function's metric.
-func lambda(function, name, stat string) line {
-	return line{"AWS/Lambda", name, []string{"FunctionName", "${" + function + "}"}, stat, function, ""}
+func lambda(function, name string) line {
+	return line{"AWS/Lambda", name, []string{"FunctionName", "${" + function + "}"}, "", function}
 }
 
 // counted is one of Sitefence's own metrics.
 func counted(function, name, label string) line {
-	return line{emf.Namespace, name, []string{emf.Dimension, "${" + function + "}"}, "", label, ""}
+	return line{emf.Namespace, name, []string{emf.Dimension, "${" + function + "}"}, "", label}
 }
 
 // refusals are what ingest let nobody in for, or dropped.
 func refusals(title string) widget {
-	failed := lambda("ingest", "Url5xxCount", "")
-	failed.label, failed.hexColor = "answers 5xx", red
-	return graph(title,
-		counted("ingest", failedLogins, "failed logins"), counted("ingest", emf.RefusedRequests, "refused requests of the right user"),
-		counted("ingest", emf.RefusedAlerts, "refused alerts"), counted("ingest", emf.TruncatedAlerts, "alerts left out by Alertmanager"),
+	failed := lambda("ingest", "Url5xxCount")
+	failed.label = "answers 5xx"
+	return graph(title, "Sum",
+		counted("ingest", failedLogins, "failed logins"), counted("ingest", emf.RefusedRequests, "refused requests"),
+		counted("ingest", emf.RefusedAlerts, "refused alerts"), counted("ingest", emf.TruncatedAlerts, "alerts left out"),
 		failed)
 }
 
 // paused also has the way from the bus to the guard: what is lost there is lost.
 func (of dashboard) paused(title string) widget {
 	rule := []string{"EventBusName", "${bus}", "RuleName", of.d.RuleName}
-	return graph(title,
-		counted("checkhealth", emf.PausedReports, "reports held back by a pause"), counted("checkhealth", emf.BrokenPauses, "pauses that could not be read"),
-		line{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []string{"QueueName", "${deadletters}"}, "Maximum", "dead letters", red},
-		line{"AWS/Events", "FailedInvocations", rule, "", "failed deliveries", orange})
+	return graph(title, "Sum",
+		counted("checkhealth", emf.PausedReports, "reports held back"), counted("checkhealth", emf.BrokenPauses, "unreadable pauses"),
+		line{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []string{"QueueName", "${deadletters}"}, "Maximum", "dead letters"},
+		line{"AWS/Events", "FailedInvocations", rule, "", "failed deliveries"})
 }
 
 func (of dashboard) perFunction(title, name, stat string) widget {
 	var lines []line
 	for _, f := range of.functionNames() {
-		lines = append(lines, lambda(f, name, stat))
+		lines = append(lines, lambda(f, name))
 	}
-	return graph(title, lines...)
+	return graph(title, "Sum", lines...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // columns is the width of a dashboard's grid.
@@ -74,33 +75,55 @@ func logTable(title, group, query string) widget {
 		Region string `json:"region"`
 		View   string `json:"view"`
 		Query  string `json:"query"`
-	}{title, "${AWS::Region}", "table", fmt.Sprintf("SOURCE '%s' | %s", group, query)}}
+	}{title, "${region}", "table", fmt.Sprintf("SOURCE '%s' | %s", group, query)}}
 }
 
 // line is one metric of a graph.
 type line struct {
-	namespace, name       string
-	dimensions            []string // name, value, …
-	stat, label, hexColor string
+	namespace, name string
+	dimensions      []string // name, value, …
+	stat, label     string
 }
 
-func (l line) MarshalJSON() ([]byte, error) {
-	parts := []any{l.namespace, l.name}
-	for _, d := range l.dimensions {
-		parts = append(parts, d)
-	}
-	options := map[string]string{"label": l.label, "stat": l.stat, "color": l.hexColor}
+// path is the metric's namespace, name and dimensions.
+func (l line) path() []string { return append([]string{l.namespace, l.name}, l.dimensions...) }
+
+func (l line) options() map[string]string {
+	options := map[string]string{"label": l.label, "stat": l.stat}
 	maps.DeleteFunc(options, func(_, v string) bool { return v == "" })
-	return json.Marshal(append(parts, options))
+	return options
 }
 
-// graph is a widget of metrics over time. Most of them are rare counts, so the
-// statistic is the sum unless a line says otherwise.
-func graph(title string, lines ...line) widget {
+// rows writes the lines as CloudWatch reads them, short: "." is what stood at the
+// same place in the line above, and "..." all of it but the last.
+func rows(lines []line) [][]any {
+	var all [][]any
+	var above []string
+	for _, l := range lines {
+		path := l.path()
+		var row []any
+		if last := len(path) - 1; len(above) == len(path) && slices.Equal(above[:last], path[:last]) && above[last] != path[last] {
+			row = []any{"...", path[last]}
+		} else {
+			for i, part := range path {
+				if len(above) == len(path) && above[i] == part {
+					part = "."
+				}
+				row = append(row, part)
+			}
+		}
+		all, above = append(all, append(row, l.options())), path
+	}
+	return all
+}
+
+// graph is a widget of metrics over time. The statistic is that of the lines that
+// have none of their own.
+func graph(title, stat string, lines ...line) widget {
 	return widget{Type: "metric", Properties: struct {
-		Title   string `json:"title"`
-		Region  string `json:"region"`
-		Stat    string `json:"stat"`
-		Metrics []line `json:"metrics"`
-	}{title, "${AWS::Region}", "Sum", lines}}
+		Title   string  `json:"title"`
+		Region  string  `json:"region"`
+		Stat    string  `json:"stat"`
+		Metrics [][]any `json:"metrics"`
+	}{title, "${region}", stat, rows(lines)}}
 }
