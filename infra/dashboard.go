@@ -115,15 +115,15 @@ const failedLogins = "FailedLogins"
 func (of dashboard) body() *body {
 	d := of.d.Name
 	b := &body{Start: "-P7D", PeriodOverride: "auto"}
-	b.row(4, markdown(of.links()))
+	b.row(3, markdown(of.links()))
 	b.row(4, alarmStates("Alarms of "+d+" and of what all deployments share", of.alarmARNs()))
 
 	b.row(1, markdown("## Fences"))
 	b.row(6, executions("Guard: reports of a lost site", "guard"),
 		executions("Fence: fences and rejoins", "fence"),
 		executions("Restore: ways back", "restore"))
-	b.row(6, durations("How long an execution takes: median, maximum"),
-		of.stepDurations("How long a call of a step takes: median, maximum"),
+	b.row(6, durations("How long an execution takes: median, max"),
+		of.stepDurations("How long a step takes: median, max"),
 		logTable("The last fences step by step, seconds", of.machineLog("fence"), query.Steps()))
 
 	b.row(1, markdown("## Alerts (ingest serves all deployments of the stack)"))

@@ -29,7 +29,7 @@ func Checks() string {
 // Ends counts how executions ended, over a machine's log: by the name of their
 // last state. The log's types are those of the execution's history.
 func Ends() string {
-	return "filter type in ['SucceedStateEntered', 'FailStateEntered'] | stats count(*) as executions by details.name | sort executions desc"
+	return "filter type in ['SucceedStateEntered', 'FailStateEntered'] | fields details.name as end | stats count(*) as executions by end | sort executions desc"
 }
 
 // Steps tells how long each step and each wait of the last executions took, over
@@ -38,7 +38,8 @@ func Ends() string {
 // Functions' guide, "Lambda function metrics").
 func Steps() string {
 	return "filter type in ['TaskStateEntered', 'TaskStateExited', 'WaitStateEntered', 'WaitStateExited']" +
+		" | fields details.name as step" +
 		" | parse execution_arn 'arn:*:execution:*:*' as arn, machine, execution" +
-		" | stats min(@timestamp) as start, (max(@timestamp) - min(@timestamp)) / 1000 as seconds by execution, details.name" +
+		" | stats min(@timestamp) as start, (max(@timestamp) - min(@timestamp)) / 1000 as seconds by execution, step" +
 		" | sort start desc | limit 40"
 }
