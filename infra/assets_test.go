@@ -59,7 +59,7 @@ func TestExampleConfigurationIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
+	want := config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true,
 		ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: config.DefaultIngestConcurrency,
 		Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits}
 	if diff := cmp.Diff(want, c.Tuning); diff != "" {

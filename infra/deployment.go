@@ -42,6 +42,7 @@ type Deployment struct {
 	Inspect     awslambda.Function
 	// Functions are all of them by the name of their package, Inspect too.
 	Functions map[string]awslambda.Function
+	Dashboard string // its name, set by NewDashboards
 }
 
 // NewDeployment makes the rule, the guard machine, the fence machine and the

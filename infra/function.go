@@ -1,8 +1,6 @@
 package infra
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -88,7 +86,6 @@ func architecture(a config.Architecture) awslambda.Architecture {
 // newLogGroup makes a log group that outlives the stack: what a fence did must
 // stay readable after `cdk destroy`, until the retention has passed.
 func newLogGroup(scope constructs.Construct, prefix, label string, tuning config.Tuning) awslogs.LogGroup {
-	stack := *awscdk.Stack_Of(scope).StackName()
 	var key awskms.IKey
 	if tuning.LogKeyARN != "" {
 		// CloudWatch Logs itself uses the key: its policy must admit that service.
@@ -96,7 +93,7 @@ func newLogGroup(scope constructs.Construct, prefix, label string, tuning config
 	}
 	return awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
 		EncryptionKey: key,
-		LogGroupName:  jsii.String(fmt.Sprintf("%s/%s-%s-%s", prefix, stack, label, suffix())),
+		LogGroupName:  jsii.String(logGroupName(prefix, *awscdk.Stack_Of(scope).StackName(), label, suffix())),
 		Retention:     retention(tuning.LogRetentionDays),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})

@@ -22,6 +22,11 @@ func suffix() string {
 	return *awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"), uuid, nil))
 }
 
+// logGroupName is a log group's name; the label says whose it is.
+func logGroupName(prefix, stack, label, suffix string) string {
+	return fmt.Sprintf("%s/%s-%s-%s", prefix, stack, label, suffix)
+}
+
 // machineName is the physical name of a deployment's state machine, at most
 // 10 + 32 + 7 + 8 of the 80 characters that Step Functions takes.
 func machineName(deployment, machine string) string {

@@ -52,6 +52,11 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 	}
 	news := NewNotifications(stack, NotificationsProps{Notifications: c.Notifications, Bus: bus})
 	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
+	if c.Tuning.Dashboards {
+		if err := NewDashboards(stack, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
+			return nil, err
+		}
+	}
 	addOutputs(stack, bus, door, news, deployments)
 	addTags(stack, name, c.Tags)
 	warn(stack, c)
@@ -70,6 +75,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	PauseParameter<Name>
 //	RestoreMachineArn<Name>
 //	InspectFunctionName<Name>
+//	DashboardName<Name>      if there are dashboards
 func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
@@ -86,6 +92,9 @@ func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, de
 		output("PauseParameter"+outputName(d.Name), d.Pause, "The pause of "+d.Name+": an SSM parameter")
 		output("RestoreMachineArn"+outputName(d.Name), *d.Restore.StateMachineArn(), "The restore of "+d.Name+": brings a fenced site back")
 		output("InspectFunctionName"+outputName(d.Name), *d.Inspect.FunctionName(), "Reads all there is to see of "+d.Name+", for status and doctor")
+		if d.Dashboard != "" {
+			output("DashboardName"+outputName(d.Name), d.Dashboard, "What to look at when "+d.Name+" is fenced: a CloudWatch dashboard")
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func TestGolden(t *testing.T) {
 // its own, their roles), and what the local emulator refuses.
 func TestOnlyKnownResources(t *testing.T) {
 	want := []string{
-		"AWS::CloudWatch::Alarm", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::Function",
+		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::Function",
 		"AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Logs::LogGroup", "AWS::SNS::Subscription", "AWS::SNS::Topic",
 		"AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
 	}
@@ -184,6 +184,8 @@ func TestOutputs(t *testing.T) {
 		"PauseParameterEuProd":  "/sitefence/sitefence/eu-prod/pause-${suffix}",
 		"PauseParameterShop":    "/sitefence/sitefence/shop/pause-${suffix}",
 
+		"DashboardNameEuProd":       "${Dashboards/eu-prod}",
+		"DashboardNameShop":         "${Dashboards/shop}",
 		"RestoreMachineArnEuProd":   "${eu-prod/Restore/Machine}",
 		"RestoreMachineArnShop":     "${shop/Restore/Machine}",
 		"InspectFunctionNameEuProd": "${eu-prod/Inspect/Function}",

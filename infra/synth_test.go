@@ -75,7 +75,7 @@ func full() config.Config {
 			stateless("shop", "5678-efab"),
 		},
 		Notifications: config.Notifications{Emails: []string{"oncall@example.com"}},
-		Tuning:        config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true},
+		Tuning:        config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true},
 		Tags:          map[string]string{"team": "identity"},
 	}
 }

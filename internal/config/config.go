@@ -116,6 +116,7 @@ type Tuning struct {
 	ReservedConcurrency bool `json:"reservedConcurrency"` // default true
 	LogRetentionDays    int  `json:"logRetentionDays"`    // default 90; a value CloudWatch Logs knows
 	Tracing             bool `json:"tracing"`             // X-Ray, default true
+	Dashboards          bool `json:"dashboards"`          // one for each deployment, default true
 	// ConfirmAfter is how long a site must be out of sight before its alert
 	// fires: the `for` of the rules that `sitefence manifests` makes. Nothing
 	// deployed reads it.

@@ -106,7 +106,7 @@ func (f field) timeout(limit FunctionLimit) int {
 }
 
 func (l *loader) tuning(f field) Tuning {
-	o := f.object("architecture", "reservedConcurrency", "ingestConcurrency", "logRetentionDays", "logKeyArn", "tracing", "confirmAfter",
+	o := f.object("architecture", "reservedConcurrency", "ingestConcurrency", "logRetentionDays", "logKeyArn", "tracing", "dashboards", "confirmAfter",
 		"permissionsBoundary", "secretKeyArns", "functions", "guard", "fence")
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
@@ -115,6 +115,7 @@ func (l *loader) tuning(f field) Tuning {
 		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
 		LogKeyARN:           o.optional("logKeyArn").match(keyRule),
 		Tracing:             o.optional("tracing").boolean(true),
+		Dashboards:          o.optional("dashboards").boolean(true),
 		ConfirmAfter:        DefaultConfirmAfter,
 		PermissionsBoundary: o.optional("permissionsBoundary").match(policyRule),
 		Functions:           l.functions(o.optional("functions")),

@@ -123,7 +123,7 @@ func TestLoadGood(t *testing.T) {
 				},
 			},
 		}},
-		Tuning: config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
+		Tuning: config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true,
 			ConfirmAfter: config.DefaultConfirmAfter, IngestConcurrency: 50,
 			Guard: config.DefaultGuardLimits, Fence: config.DefaultFenceLimits},
 	}
@@ -138,7 +138,7 @@ func TestLoadOptionalFields(t *testing.T) {
 notifications:
   emails: [ops@example.com]
   kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
-tuning: {architecture: amd64, reservedConcurrency: false, logRetentionDays: 365, tracing: false, confirmAfter: 0s}
+tuning: {architecture: amd64, reservedConcurrency: false, logRetentionDays: 365, tracing: false, dashboards: false, confirmAfter: 0s}
 tags: {team: identity platform, "cost:centre": "42"}
 `)
 	if err != nil {

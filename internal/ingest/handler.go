@@ -41,7 +41,8 @@ const (
 
 // Handler is the ingest URL. It answers 204 only when every alert that fences
 // is on the bus; what may pass is answered 503, since Alertmanager drops what
-// it gets a 4xx for. It logs neither headers nor bodies.
+// it gets a 4xx for. It logs neither headers nor bodies, and exactly one line with
+// a status for each request: the dashboard counts them.
 type Handler struct {
 	User        string
 	Deployments []config.IngestDeployment
@@ -99,6 +100,8 @@ func (h *Handler) Handle(ctx context.Context, req request) (response, error) {
 
 func (h *Handler) handle(ctx context.Context, log *slog.Logger, req request) response {
 	if req.RequestContext.HTTP.Method != http.MethodPost {
+		log.WarnContext(ctx, "request refused", "reason", "wrong-method", "status", http.StatusMethodNotAllowed,
+			"source", req.RequestContext.HTTP.SourceIP)
 		return answer(http.StatusMethodNotAllowed, "want POST", "allow", http.MethodPost)
 	}
 	// Nothing of the body is touched for a stranger.
@@ -180,6 +183,7 @@ func (h *Handler) put(ctx context.Context, log *slog.Logger, found []contract.Ev
 		}
 		line.InfoContext(ctx, "event put", "event", outcome.EventID)
 	}
+	log.InfoContext(ctx, "request answered", "status", status, "events", len(found))
 	return answer(status, text)
 }
 

@@ -37,7 +37,7 @@ func TestStatus(t *testing.T) {
 		"unknown site":         {post(webhook(firing("site-a", "site-x"))), 204, 0, "unknown-site"},
 		"bad beside good":      {post(webhook(`{"labels": 7}`, firing("site-a", "site-b"), `[]`)), 204, 1, "malformed"},
 
-		"GET":         {with(post(good), func(r *request) { r.RequestContext.HTTP.Method = "GET" }), 405, 0, ""},
+		"GET":         {with(post(good), func(r *request) { r.RequestContext.HTTP.Method = "GET" }), 405, 0, "wrong-method"},
 		"HEAD":        {with(post(good), func(r *request) { r.RequestContext.HTTP.Method = "HEAD" }), 405, 0, ""},
 		"lower":       {with(post(good), func(r *request) { r.RequestContext.HTTP.Method = "post" }), 405, 0, ""},
 		"empty event": {request{}, 405, 0, ""},
@@ -94,6 +94,10 @@ func TestStatus(t *testing.T) {
 			}
 			if tt.reason != "" && !strings.Contains(w.log.String(), `"reason":"`+tt.reason+`"`) {
 				t.Errorf("no line with reason %q in\n%s", tt.reason, w.log)
+			}
+			// The dashboard counts the lines that have a status.
+			if n := strings.Count(w.log.String(), `"status":`); n != 1 || !strings.Contains(w.log.String(), fmt.Sprintf(`"status":%d`, tt.want)) {
+				t.Errorf("%d lines with a status, want one with %d:\n%s", n, tt.want, w.log)
 			}
 			if got := got.Headers["www-authenticate"]; (got == `Basic realm="sitefence"`) != (tt.want == 401) {
 				t.Errorf("www-authenticate: %q beside %d", got, tt.want)
