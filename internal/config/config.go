@@ -38,6 +38,9 @@ type Deployment struct {
 	// PreferenceDelay is how long a report against the preferred site waits for
 	// its own: default DefaultPreferenceDelay, 1 s to 5 minutes; 0 without Preferred.
 	PreferenceDelay time.Duration `json:"preferenceDelay,omitempty"`
+	// HeartbeatSilence is how long a site's Watchdog alert may stay away before
+	// an alarm rings, in whole minutes; 0: there is no heartbeat.
+	HeartbeatSilence time.Duration `json:"heartbeatSilence,omitempty"`
 }
 
 // DefaultPreferenceDelay outlasts what lies between two reports of one split:
@@ -74,15 +77,6 @@ type Infinispan struct {
 	CA string `json:"ca,omitempty"`
 	// InsecureSkipVerify turns certificate verification off; synth warns.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
-}
-
-// Notifications says who hears of alarms and fences.
-type Notifications struct {
-	Emails []string `json:"emails,omitempty"`
-	// KMSKeyARN is a customer managed key for the topic whose policy admits
-	// cloudwatch.amazonaws.com and events.amazonaws.com. Empty: no encryption at
-	// rest (CloudWatch cannot publish to a topic under alias/aws/sns).
-	KMSKeyARN string `json:"kmsKeyArn,omitempty"`
 }
 
 // Architecture is a Lambda instruction set.
