@@ -84,7 +84,7 @@ func TestOnlyKnownResources(t *testing.T) {
 func TestEightDeploymentsFitIntoAStack(t *testing.T) {
 	s := synth(t, "eight", eight)
 	// CloudFormation's quotas: resources, outputs, and the template's size.
-	if n := len(s.Resources); n > 400 {
+	if n := len(s.Resources); n > 450 {
 		t.Errorf("%d resources, want room below 500", n)
 	}
 	if n := len(s.Outputs); n > 200 {
