@@ -3,10 +3,12 @@ package infra
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -22,7 +24,7 @@ type AlarmsProps struct {
 }
 
 // alarm is one metric, which as a rule must stay at zero. The functions of the fence have
-// none: the machines retry them, and what retries do not mend fails a machine.
+// none for their errors: the machines retry them, and what retries do not mend fails a machine.
 type alarm struct {
 	name    string // behind the stack's name
 	do      string // what to do, the first words that the person on call reads
@@ -58,14 +60,16 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 		all = append(all, machineAlarms(d)...)
 		all = append(all, restoreAlarms(d)...)
 		all = append(all, triggerAlarms(props.Bus, d)...)
+		all = append(all, throttleAlarms(d)...)
+		all = append(all, pauseAlarm(d))
+		all = append(all, silentAlarms(props.Ingest, d)...)
 	}
-	action := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
 	for _, a := range all {
-		newAlarm(scope, a, action)
+		newAlarm(scope, a, props.Notifications)
 	}
 }
 
-func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAction) {
+func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 	window := max(a.periods, 1)
 	bad := window
 	if a.minutes > 0 {
@@ -78,7 +82,7 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
 		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
-		AlarmDescription: jsii.String(fmt.Sprintf("%s Runbook: docs/runbooks/%s.md", a.do, a.runbook)),
+		AlarmDescription: jsii.String(a.do + " Runbook: " + news.runbook(a.runbook)),
 		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 			Namespace:     jsii.String(a.metric.namespace),
 			MetricName:    jsii.String(a.metric.name),
@@ -92,11 +96,20 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 		DatapointsToAlarm:  jsii.Number(bad),
 		TreatMissingData:   missing,
 	})
-	made.AddAlarmAction(action)
-	if a.recovers {
-		made.AddOkAction(action)
+	for _, topic := range []awssns.Topic{news.Topic, news.Chat} {
+		if topic == nil {
+			continue
+		}
+		action := awscloudwatchactions.NewSnsAction(topic)
+		made.AddAlarmAction(action)
+		if a.recovers {
+			made.AddOkAction(action)
+		}
 	}
 }
+
+// minutesText writes whole minutes.
+func minutesText(d time.Duration) string { return fmt.Sprintf("%d minutes", d/time.Minute) }
 
 func machineAlarms(d Deployment) []alarm {
 	of := func(arn *string, name string) metric {
@@ -174,10 +187,7 @@ func ingestAlarms(i Ingest) []alarm {
 	of := func(name string) metric {
 		return metric{"AWS/Lambda", name, "Sum", map[string]*string{"FunctionName": i.Function.FunctionName()}}
 	}
-	// What ingest counts in its log itself.
-	counted := func(name string) metric {
-		return metric{emf.Namespace, name, "Sum", map[string]*string{emf.Dimension: i.Function.FunctionName()}}
-	}
+	counted := func(name string) metric { return own(i.Function.FunctionName(), name) }
 	return []alarm{
 		{
 			name: "ingest-crashed", runbook: "ingest-failing",
@@ -211,6 +221,12 @@ func ingestAlarms(i Ingest) []alarm {
 			name: "request-refused", runbook: "request-refused",
 			do:     "Compare Alertmanager's password with the webhook's secret: a request by the webhook's user was answered 4xx, which Alertmanager does not send again at once.",
 			metric: counted(emf.RefusedRequests),
+		}, {
+			// One is nothing: whatever is on the internet is knocked at.
+			name: "failed-logins", runbook: "failed-logins",
+			do:     "See who tries the ingest URL: within five minutes at least 100 requests did not even have the right user. If one of your Alertmanagers is among them, its alerts are not heard.",
+			metric: counted(emf.FailedLogins), seconds: 300, threshold: 100,
+			recovers: true,
 		},
 	}
 }

@@ -2,9 +2,7 @@ package infra_test
 
 import (
 	"fmt"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +19,7 @@ func wantAlarms() map[string]string {
 		"sitefence-ingest-failing":   "AWS/Lambda Url5xxCount" + function + "2/5 → ingest-failing, says when it is over",
 		"sitefence-alert-refused":    "Sitefence RefusedAlerts" + function + "1/1 → alert-refused",
 		"sitefence-request-refused":  "Sitefence RefusedRequests" + function + "1/1 → request-refused",
+		"sitefence-failed-logins":    "Sitefence FailedLogins" + function + "1/1 of 300 s with 100 → failed-logins, says when it is over",
 		"sitefence-alerts-truncated": "Sitefence TruncatedAlerts" + function + "1/1 → alerts-truncated",
 	}
 	rule := func(name string) string { return " EventBusName=${Bus} RuleName=" + name + " 1/1 → " }
@@ -37,6 +36,13 @@ func wantAlarms() map[string]string {
 		restore := " StateMachineArn=${" + d + "/Restore/Machine} 1/1 → restore-failed"
 		want["sitefence-"+d+"-restore-failed"] = "AWS/States ExecutionsFailed" + restore
 		want["sitefence-"+d+"-restore-timed-out"] = "AWS/States ExecutionsTimedOut" + restore
+		want["sitefence-"+d+"-restore-aborted"] = "AWS/States ExecutionsAborted" + restore
+		// The two that run alone are throttled by design while another one runs.
+		for id, minutes := range map[string]string{"CheckHealth": "1/1", "TakeOffline": "1/1", "Inspect": "1/1", "UpdateAccelerator": "3/5", "Resync": "3/5"} {
+			want["sitefence-"+d+"-"+strings.ToLower(id)+"-throttled"] = "AWS/Lambda Throttles FunctionName=${" + d + "/" + id + "/Function} " +
+				minutes + " → function-throttled, says when it is over"
+		}
+		want["sitefence-"+d+"-pause-broken"] = "Sitefence BrokenPauses FunctionName=${" + d + "/CheckHealth/Function} 1/1 → pause-broken"
 		want["sitefence-"+d+"-dead-letters"] = "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${" + d +
 			"/DeadLetters.QueueName} 1/1 → event-not-delivered, says when it is over"
 		want["sitefence-"+d+"-event-failed"] = "AWS/Events FailedInvocations" + rule(d+"-site-offline") + "event-not-delivered"
@@ -45,7 +51,8 @@ func wantAlarms() map[string]string {
 	return want
 }
 
-var runbook = regexp.MustCompile(`^[A-Z][^.]*[.:] .*Runbook: docs/runbooks/([a-z0-9-]+)\.md$`)
+// runbook: what to do and what happened, then the page.
+var runbook = regexp.MustCompile(`^[A-Z][^.]*[.:] .*Runbook: https://github\.com/sitefence/sitefence/blob/main/docs/runbooks/([a-z0-9-]+)\.md$`)
 
 func TestEveryFailurePages(t *testing.T) {
 	s := synth(t, "full", full)
@@ -57,8 +64,7 @@ func TestEveryFailurePages(t *testing.T) {
 				t.Errorf("%s: %s, want a plain alarm on one metric", path, simple)
 			}
 		}
-		if p["Threshold"] != 1.0 || p["ComparisonOperator"] != "GreaterThanOrEqualToThreshold" || p["Period"] != 60.0 ||
-			p["TreatMissingData"] != "notBreaching" {
+		if p["ComparisonOperator"] != "GreaterThanOrEqualToThreshold" || p["TreatMissingData"] != "notBreaching" {
 			t.Errorf("%s: %v", path, p)
 		}
 		if topic := "${Notifications/Topic}"; s.text(p["AlarmActions"]) != topic || p["OKActions"] != nil && s.text(p["OKActions"]) != topic {
@@ -70,18 +76,12 @@ func TestEveryFailurePages(t *testing.T) {
 			t.Errorf("%s: description %q, want what to do, then the runbook", path, description)
 			continue
 		}
-		if _, err := os.Stat("../docs/runbooks/" + m[1] + ".md"); err != nil {
-			t.Errorf("%s: %v", path, err)
+		readRunbook(t, m[1])
+		line := fmt.Sprintf("%s %v/%v", s.metric(p), p["DatapointsToAlarm"], p["EvaluationPeriods"])
+		if p["Period"] != 60.0 || p["Threshold"] != 1.0 {
+			line += fmt.Sprintf(" of %v s with %v", p["Period"], p["Threshold"])
 		}
-		var dimensions []string
-		for _, d := range p["Dimensions"].([]any) {
-			dimension := d.(map[string]any)
-			dimensions = append(dimensions, s.text(dimension["Name"])+"="+s.text(dimension["Value"]))
-		}
-		slices.Sort(dimensions)
-		minutes := p["DatapointsToAlarm"]
-		line := fmt.Sprintf("%v %v %s %v/%v → %s", p["Namespace"], p["MetricName"], strings.Join(dimensions, " "),
-			minutes, p["EvaluationPeriods"], m[1])
+		line += " → " + m[1]
 		if p["OKActions"] != nil {
 			line += ", says when it is over"
 		}

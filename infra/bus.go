@@ -33,13 +33,14 @@ func (b Bus) mayPut() awsiam.PolicyStatement {
 	return allow("PutEvents", b.arn, "events:PutEvents")
 }
 
-// ruleProps is one rule with its one target.
+// ruleProps is one rule with its target, and what else hears of it.
 type ruleProps struct {
 	Name        string
 	Description string
 	DetailType  string
 	Detail      map[string]any // nil: any
 	Target      awsevents.CfnRule_TargetProperty
+	More        []awsevents.CfnRule_TargetProperty
 }
 
 // ruleARN is the ARN of a rule of that name on the bus, without a reference.
@@ -60,12 +61,16 @@ func (b Bus) newRule(scope constructs.Construct, id string, props ruleProps) aws
 	if props.Detail != nil {
 		pattern["detail"] = props.Detail
 	}
+	targets := []any{&props.Target}
+	for i := range props.More {
+		targets = append(targets, &props.More[i])
+	}
 	return awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
 		Name:         jsii.String(props.Name),
 		Description:  jsii.String(props.Description),
 		EventBusName: jsii.String(b.Name),
 		EventPattern: pattern,
 		State:        jsii.String("ENABLED"),
-		Targets:      []any{&props.Target},
+		Targets:      targets,
 	})
 }

@@ -107,9 +107,6 @@ func (of dashboard) functionNames() []string {
 // fenceSteps are the functions that a fence calls, in that order.
 func fenceSteps() []string { return []string{"checkhealth", "updateaccelerator", "takeoffline"} }
 
-// failedLogins counts requests that were answered 401.
-const failedLogins = "FailedLogins"
-
 // body lays the dashboard out: what a person who is paged asks first comes first.
 // A fence is rare, so a week is shown; CloudWatch then chooses the periods.
 func (of dashboard) body() *body {
@@ -225,7 +222,7 @@ func refusals(title string) widget {
 	failed := lambda("ingest", "Url5xxCount")
 	failed.label = "answers 5xx"
 	return graph(title, "Sum",
-		counted("ingest", failedLogins, "failed logins"), counted("ingest", emf.RefusedRequests, "refused requests"),
+		counted("ingest", emf.FailedLogins, "failed logins"), counted("ingest", emf.RefusedRequests, "refused requests"),
 		counted("ingest", emf.RefusedAlerts, "refused alerts"), counted("ingest", emf.TruncatedAlerts, "alerts left out"),
 		failed)
 }

@@ -3,6 +3,7 @@ package infra
 import (
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -43,6 +44,9 @@ type Deployment struct {
 	// Functions are all of them by the name of their package, Inspect too.
 	Functions map[string]awslambda.Function
 	Dashboard string // its name, set by NewDashboards
+	Sites     []contract.Site
+	// HeartbeatSilence is how long a site may be silent; 0: no heartbeat.
+	HeartbeatSilence time.Duration
 }
 
 // NewDeployment makes the rule, the guard machine, the fence machine and the
@@ -114,7 +118,13 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
-	d := Deployment{Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause}
+	d := Deployment{
+		Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause,
+		HeartbeatSilence: props.Deployment.HeartbeatSilence,
+	}
+	for _, s := range props.Deployment.Sites {
+		d.Sites = append(d.Sites, s.Name)
+	}
 	if d.Inspect, err = newInspect(scope, props, pause); err != nil {
 		return Deployment{}, err
 	}

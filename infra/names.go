@@ -69,3 +69,22 @@ func checkOutputNames(deployments []config.Deployment) error {
 	}
 	return nil
 }
+
+// checkSilentNames refuses two sites whose alarms would share a name: site b-c of
+// deployment a, and site c of deployment a-b.
+func checkSilentNames(deployments []config.Deployment) error {
+	owner := map[string]string{}
+	for _, d := range deployments {
+		if d.HeartbeatSilence == 0 {
+			continue
+		}
+		for _, s := range d.Sites {
+			name, own := d.Name+"-"+string(s.Name), fmt.Sprintf("site %s of deployment %s", s.Name, d.Name)
+			if other, taken := owner[name]; taken {
+				return fmt.Errorf("%s and %s would both have the alarm %s-silent: take the heartbeat from one, or rename it", other, own, name)
+			}
+			owner[name] = own
+		}
+	}
+	return nil
+}

@@ -1,12 +1,13 @@
 package infra
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -24,7 +25,10 @@ type NotificationsProps struct {
 // Notifications is the topic, and the rules that put news of fences on it.
 type Notifications struct {
 	Topic     awssns.Topic
+	Chat      awssns.Topic // the same news for a chat; nil: none
 	RuleNames []string
+
+	runbook func(name string) string // its URL
 }
 
 // notices are the events that become a message by themselves, without an alarm.
@@ -59,71 +63,99 @@ var notices = []struct {
 
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
 	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
-	topicProps := &awssns.TopicProps{
-		DisplayName: jsii.String("Sitefence " + *awscdk.Stack_Of(scope).StackName()),
-		EnforceSSL:  jsii.Bool(true),
+	name, key := "Sitefence "+*awscdk.Stack_Of(scope).StackName(), topicKey(scope, props.Notifications)
+	n := Notifications{Topic: newTopic(scope, "Topic", name, key), runbook: props.Notifications.Runbook}
+	if props.Notifications.ChatTopic {
+		n.Chat = newTopic(scope, "ChatTopic", name, key)
 	}
-	// Either a key whose policy admits cloudwatch.amazonaws.com and
-	// events.amazonaws.com, or none. AWS's own alias/aws/sns looks like the
-	// third way, but nobody can change its policy, and it does not admit
-	// CloudWatch: an alarm could not publish, and would say so only in its
-	// history (AWS re:Post, "alarm with an encrypted topic").
-	if arn := props.Notifications.KMSKeyARN; arn != "" {
-		topicProps.MasterKey = awskms.Key_FromKeyArn(scope, jsii.String("Key"), jsii.String(arn))
-	}
-	n := Notifications{Topic: awssns.NewTopic(scope, jsii.String("Topic"), topicProps)}
-	n.Topic.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	admitPublishers(n.Topic)
 	for i, address := range props.Notifications.Emails {
 		awssns.NewSubscription(scope, jsii.String(fmt.Sprintf("Email%d", i+1)), &awssns.SubscriptionProps{
 			Topic: n.Topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
 		})
 	}
 	for _, notice := range notices {
-		paths := map[string]*string{}
-		for _, f := range notice.fields {
-			paths[f] = jsii.String("$.detail." + f)
+		text := n.withRunbook(notice.text)
+		// No RoleArn: EventBridge's guide says that delivery to a topic with a
+		// key may fail with one, and that the topic's policy is the way.
+		targets := []awsevents.CfnRule_TargetProperty{noticeTarget("topic", n.Topic, notice.fields, `"`+text+`"`)}
+		if n.Chat != nil {
+			targets = append(targets, noticeTarget("chat", n.Chat, notice.fields, chatMessage(notice.rule, text)))
 		}
 		props.Bus.newRule(scope, notice.id, ruleProps{
 			Name: notice.rule, Description: notice.description, DetailType: notice.detailType,
-			// No RoleArn: EventBridge's guide says that delivery to a topic with a
-			// key may fail with one, and that the topic's policy is the way.
-			Target: awsevents.CfnRule_TargetProperty{
-				Id:  jsii.String("topic"),
-				Arn: n.Topic.TopicArn(),
-				InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
-					InputPathsMap: &paths,
-					InputTemplate: jsii.String(`"` + notice.text + `"`),
-				},
-				RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
-					MaximumEventAgeInSeconds: jsii.Number(60 * 60),
-					MaximumRetryAttempts:     jsii.Number(60),
-				},
-			},
+			Target: targets[0], More: targets[1:],
 		})
 		n.RuleNames = append(n.RuleNames, notice.rule)
 	}
 	return n
 }
 
-// admitPublishers lets this stack's alarms and the account's rules publish.
-func admitPublishers(topic awssns.Topic) {
-	publish := func(sid, service string, conditions *map[string]any) {
-		topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        jsii.String(sid),
-			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String(service), nil)},
-			Actions:    jsii.Strings("sns:Publish"),
-			Resources:  &[]*string{topic.TopicArn()},
-			Conditions: conditions,
-		}))
+func noticeTarget(id string, topic awssns.Topic, fields []string, template string) awsevents.CfnRule_TargetProperty {
+	paths := map[string]*string{}
+	for _, f := range fields {
+		if strings.Contains(template, "<"+f+">") {
+			paths[f] = jsii.String("$.detail." + f)
+		}
 	}
-	stack := *awscdk.Stack_Of(topic).StackName()
-	publish("Alarms", "cloudwatch.amazonaws.com", &map[string]any{
-		"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Aws_ACCOUNT_ID()},
-		"ArnLike":      map[string]any{"aws:SourceArn": regionalARN("cloudwatch", "alarm:"+stack+"-*")},
+	return awsevents.CfnRule_TargetProperty{
+		Id:  jsii.String(id),
+		Arn: topic.TopicArn(),
+		InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+			InputPathsMap: &paths,
+			InputTemplate: jsii.String(template),
+		},
+		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+			MaximumEventAgeInSeconds: jsii.Number(60 * 60),
+			MaximumRetryAttempts:     jsii.Number(60),
+		},
+	}
+}
+
+// runbookPath is how a text here names a runbook.
+var runbookPath = regexp.MustCompile(`docs/runbooks/([a-z-]+)\.md`)
+
+// withRunbook puts in where the reader finds it: nobody can click on a path.
+func (n Notifications) withRunbook(text string) string {
+	return runbookPath.ReplaceAllStringFunc(text, func(path string) string {
+		return n.runbook(runbookPath.FindStringSubmatch(path)[1])
 	})
-	// No condition: "You can't use Condition blocks in Amazon SNS topic policies
-	// for EventBridge" (EventBridge's guide, resource-based policies). With one,
-	// the rule would seem to work and the message would be lost.
-	publish("Notices", "events.amazonaws.com", nil)
+}
+
+// chatMessage is a text in the schema of custom notifications, the only messages
+// beside alarms that Amazon Q in chat applications (AWS Chatbot) shows.
+// https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+func chatMessage(event, text string) string {
+	title, _, _ := strings.Cut(text, ":")
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // <names> are the template's
+	err := e.Encode(chatNotification{
+		Version: "1.0", Source: "custom",
+		Content: chatContent{TextType: "client-markdown", Title: title + ": <deployment>", Description: text},
+		// News of one site stay in one thread.
+		Metadata: chatMetadata{ThreadID: "<deployment>/<site>", EventType: event, RelatedResources: []string{"<execution>"}},
+	})
+	if err != nil {
+		panic(err) // strings only
+	}
+	return strings.TrimSpace(b.String())
+}
+
+type chatNotification struct {
+	Version  string       `json:"version"`
+	Source   string       `json:"source"`
+	Content  chatContent  `json:"content"`
+	Metadata chatMetadata `json:"metadata"`
+}
+
+type chatContent struct {
+	TextType    string `json:"textType"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+}
+
+type chatMetadata struct {
+	ThreadID         string   `json:"threadId"`
+	EventType        string   `json:"eventType"`
+	RelatedResources []string `json:"relatedResources"`
 }

@@ -79,6 +79,12 @@ func restoreAlarms(d Deployment) []alarm {
 			name: d.Name + "-restore-timed-out", runbook: "restore-failed",
 			do:     "Abort the restore of " + d.Name + " with `sitefence restore --abort`: it ran out of time, and writes at the survivor may depend on the link again.",
 			metric: of("ExecutionsTimedOut"),
+		}, {
+			// `sitefence restore --abort` stops one too, and then undoes it: a page too
+			// many, and the next shift knows. Stopped in the console, nothing is undone.
+			name: d.Name + "-restore-aborted", runbook: "restore-failed",
+			do:     "See whether the restore of " + d.Name + " was undone: somebody stopped it. After a stop in the console run `sitefence restore --abort`, or writes at the survivor may depend on the link again.",
+			metric: of("ExecutionsAborted"),
 		},
 	}
 }

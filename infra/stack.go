@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,7 +27,7 @@ type StackProps struct {
 // `cdk destroy` deletes all of it but the log groups.
 func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk.Stack, error) {
 	c := props.Config
-	if err := checkOutputNames(c.Deployments); err != nil {
+	if err := errors.Join(checkOutputNames(c.Deployments), checkSilentNames(c.Deployments)); err != nil {
 		return nil, err
 	}
 	stack := awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
@@ -69,6 +70,7 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	IngestUrl                where Alertmanager posts
 //	BusName                  the event bus
 //	TopicArn                 where alarms and news of fences go
+//	ChatTopicArn             the same for a chat, if it was asked for
 //	WebhookSecretArn         the webhook's password: its ARN, or its name as configured
 //	GuardMachineArn<Name>    per deployment; eu-prod is EuProd
 //	FenceMachineArn<Name>
@@ -85,6 +87,9 @@ func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, de
 	output("IngestUrl", door.URL, "Where Alertmanager posts (Basic authentication)")
 	output("BusName", bus.Name, "The event bus")
 	output("TopicArn", *news.Topic.TopicArn(), "Alarms and news of fences")
+	if news.Chat != nil {
+		output("ChatTopicArn", *news.Chat.TopicArn(), "Alarms and news of fences, for Amazon Q in chat applications")
+	}
 	output("WebhookSecretArn", door.Secret, "The secret whose string is the webhook's password")
 	for _, d := range deployments {
 		output("GuardMachineArn"+outputName(d.Name), *d.Guard.StateMachineArn(), "The guard of "+d.Name+": replay an execution here")

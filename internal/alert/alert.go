@@ -32,9 +32,10 @@ const MaxAhead = 24 * time.Hour
 // Select makes one event for each (deployment, reporter, site) of the webhook
 // that is firing, in the order in which they first appear; of several alerts
 // about the same the one that began first is kept. A drill is never about the
-// same as a real outage: neither swallows the other. Every alert that makes no
-// event of its own is in refused, in order, with its reason.
-func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Time) (events []contract.Event, refused []Refusal) {
+// same as a real outage: neither swallows the other. The heartbeats among the
+// alerts are in beats, each once. Every alert that makes neither an event nor a
+// heartbeat of its own is in refused, in order, with its reason.
+func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Time) (events []contract.Event, refused []Refusal, beats []Heartbeat) {
 	type key struct {
 		deployment     string
 		reporter, site contract.Site
@@ -53,6 +54,18 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 		a, ok := read(raw)
 		if !ok {
 			refused = append(refused, refuse(i, one{}, Malformed))
+			continue
+		}
+		if a.labels.alertname == Watchdog {
+			beat, reason := judgeHeartbeat(a, deployments)
+			if reason == "" && slices.Contains(beats, beat) {
+				reason = Duplicate
+			}
+			if reason != "" {
+				refused = append(refused, refuse(i, a, reason))
+			} else {
+				beats = append(beats, beat)
+			}
 			continue
 		}
 		event, reason := judge(a, deployments, receivedAt)
@@ -77,7 +90,7 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 		events = append(events, c.event)
 	}
 	slices.SortFunc(refused, func(a, b Refusal) int { return a.Index - b.Index })
-	return events, refused
+	return events, refused, beats
 }
 
 // before orders alerts about the same outage, whatever their order in the body.
@@ -105,17 +118,10 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 		Alert: contract.Alert{Fingerprint: a.fingerprint}, ReceivedAt: stamp(receivedAt),
 		DryRun: a.labels.drill,
 	}
-	// The stack's names are unique over its deployments, so the first is the only.
-	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool {
-		return slices.Contains(d.DNSNames, event.Accelerator)
-	})
-	switch {
-	case event.Accelerator == "":
-		return contract.Event{}, NoAccelerator
-	case i < 0:
-		return contract.Event{}, UnknownAccelerator
+	d, reason := find(event.Accelerator, deployments)
+	if reason != "" {
+		return contract.Event{}, reason
 	}
-	d := deployments[i]
 	event.Deployment = d.Name
 	if reason := judgeSites(event, d.Sites); reason != "" {
 		return contract.Event{}, reason
@@ -130,6 +136,19 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 	}
 	event.Alert.StartsAt = stamp(startsAt)
 	return event, ""
+}
+
+// find returns the deployment that an accelerator belongs to. The stack's names
+// are unique over its deployments, so the first is the only.
+func find(accelerator string, deployments []config.IngestDeployment) (config.IngestDeployment, Reason) {
+	if accelerator == "" {
+		return config.IngestDeployment{}, NoAccelerator
+	}
+	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool { return slices.Contains(d.DNSNames, accelerator) })
+	if i < 0 {
+		return config.IngestDeployment{}, UnknownAccelerator
+	}
+	return deployments[i], ""
 }
 
 func judgeSites(e contract.Event, sites []contract.Site) Reason {

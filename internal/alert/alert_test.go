@@ -97,7 +97,7 @@ func TestSelectOne(t *testing.T) {
 		"escaped names and values": {json.RawMessage(strings.NewReplacer(`"site"`, `"\u0073ite"`, `"status"`, `"st\u0061tus"`, `"labels"`, `"\u006cabels"`, `"firing"`, `"f\u0069ring"`).Replace(string(firing(nil)))), &good, ""},
 		"unknown fields":           {firing(map[string]any{"new": map[string]any{"x": 1}}), &good, ""},
 		"resolved":                 {firing(map[string]any{"status": "resolved"}), nil, alert.Resolved},
-		"other alert":              {firing(map[string]any{"alertname": "Watchdog"}), nil, alert.OtherAlert},
+		"other alert":              {firing(map[string]any{"alertname": "KeycloakSlow"}), nil, alert.OtherAlert},
 		"no alertname":             {firing(map[string]any{"alertname": nil}), nil, alert.OtherAlert},
 		"no status":                {firing(map[string]any{"status": nil}), nil, alert.BadStatus},
 		"other status":             {firing(map[string]any{"status": "Firing"}), nil, alert.BadStatus},
@@ -137,7 +137,7 @@ func TestSelectOne(t *testing.T) {
 			// A good one beside it is never stopped, wherever it stands.
 			beside := firing(map[string]any{"accelerator": "a2.example.com", "reporter": "c", "site": "a"})
 			for _, alerts := range [][]json.RawMessage{{tt.alert, beside}, {beside, tt.alert}} {
-				events, refused := alert.Select(decode(t, "group", alerts...), deployments, now)
+				events, refused, _ := alert.Select(decode(t, "group", alerts...), deployments, now)
 				at := slices.IndexFunc(events, func(e contract.Event) bool { return e.Deployment == "two" && e.Reporter == "c" })
 				if at < 0 {
 					t.Fatalf("the good alert beside it was lost: %+v", events)
@@ -165,7 +165,7 @@ func TestSelectKeepsTheEarliest(t *testing.T) {
 		{late, sameTime, early},
 		{sameTime, late, early},
 	} {
-		events, refused := alert.Select(decode(t, "", alerts...), deployments, now)
+		events, refused, _ := alert.Select(decode(t, "", alerts...), deployments, now)
 		if len(events) != 1 || events[0].Alert.Fingerprint != "0000000000000000" {
 			t.Errorf("got %+v, want the earliest one", events)
 		}
@@ -180,7 +180,7 @@ func TestGroupKeyIsCut(t *testing.T) {
 		"short": "group", "long": strings.Repeat("x", 1000), "two bytes": strings.Repeat("ä", 500),
 		"four bytes": "x" + strings.Repeat("🙂", 500), "exact": strings.Repeat("y", contract.MaxGroupKey),
 	} {
-		events, _ := alert.Select(decode(t, key, firing(nil)), deployments, now)
+		events, _, _ := alert.Select(decode(t, key, firing(nil)), deployments, now)
 		got := events[0].Alert.GroupKey
 		if len(got) > contract.MaxGroupKey || !utf8.ValidString(got) || !strings.HasPrefix(key, got) ||
 			len(key) <= contract.MaxGroupKey && got != key || len(key) > contract.MaxGroupKey && len(got) < contract.MaxGroupKey-3 {
@@ -190,7 +190,7 @@ func TestGroupKeyIsCut(t *testing.T) {
 }
 
 func TestRefusalIsBounded(t *testing.T) {
-	_, refused := alert.Select(decode(t, "", firing(map[string]any{"site": strings.Repeat("x", 10_000), "fingerprint": strings.Repeat("y", 10_000)})), deployments, now)
+	_, refused, _ := alert.Select(decode(t, "", firing(map[string]any{"site": strings.Repeat("x", 10_000), "fingerprint": strings.Repeat("y", 10_000)})), deployments, now)
 	if n := len(fmt.Sprint(refused[0].Attrs())); n > 1000 {
 		t.Errorf("%d bytes for the log", n)
 	}
@@ -246,7 +246,7 @@ func TestSelectProperties(t *testing.T) {
 	one := rapid.Custom(func(t *rapid.T) json.RawMessage {
 		changes := map[string]any{}
 		for name, generator := range map[string]*rapid.Generator[any]{
-			"status": field("firing", "resolved"), "alertname": field("SiteOffline"), "accelerator": field("a1.example.com", "a2.example.com"),
+			"status": field("firing", "resolved"), "alertname": field("SiteOffline", "Watchdog"), "accelerator": field("a1.example.com", "a2.example.com"),
 			"reporter": field("a", "b", "c"), "site": field("b", "a", "c"), "fingerprint": field(fingerprint, "ffffffffffffffff"),
 			"startsAt": field("2026-11-23T08:59:00Z", "2025-01-01T00:00:00Z"),
 		} {
@@ -258,8 +258,8 @@ func TestSelectProperties(t *testing.T) {
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		alerts := rapid.SliceOfN(one, 0, 20).Draw(rt, "alerts")
-		events, refused := alert.Select(decode(t, "g", alerts...), deployments, now)
-		if len(events)+len(refused) != len(alerts) {
+		events, refused, beats := alert.Select(decode(t, "g", alerts...), deployments, now)
+		if len(events)+len(refused)+len(beats) != len(alerts) {
 			rt.Errorf("%d events and %d refusals of %d alerts", len(events), len(refused), len(alerts))
 		}
 		seen := map[string]bool{}

@@ -38,7 +38,7 @@ func TestDrill(t *testing.T) {
 		"no label":         {json.RawMessage(strings.Replace(string(firing(nil)), `{`, `{"drill":"true","annotations":{"drill":"true"},`, 1)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, refused := alert.Select(decode(t, "group", tc.alert), deployments, now)
+			events, refused, _ := alert.Select(decode(t, "group", tc.alert), deployments, now)
 			if len(events) != 1 || len(refused) != 0 {
 				t.Fatalf("got %v, refused %v", events, refused)
 			}
@@ -66,7 +66,7 @@ func TestDrillBesideAlert(t *testing.T) {
 		"drill false beside one": {labelled("drill", `"false"`), outage},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, refused := alert.Select(decode(t, "group", alerts...), deployments, now)
+			events, refused, _ := alert.Select(decode(t, "group", alerts...), deployments, now)
 			dry := slices.IndexFunc(events, func(e contract.Event) bool { return e.DryRun })
 			wet := slices.IndexFunc(events, func(e contract.Event) bool { return !e.DryRun })
 			if len(events) != 2 || dry < 0 || wet < 0 || len(refused) != len(alerts)-2 {
@@ -83,7 +83,7 @@ func TestLabelsGiveNoOrders(t *testing.T) {
 		for _, value := range []string{`"true"`, `"rejoin"`, `""`, `"{\"by\":\"x\"}"`} {
 			field := strings.Replace(string(firing(nil)), `{`, `{"`+name+`":`+value+`,"annotations":{"`+name+`":`+value+`},`, 1)
 			for _, a := range []json.RawMessage{labelled(name, value), json.RawMessage(field)} {
-				events, refused := alert.Select(decode(t, "group", a), deployments, now)
+				events, refused, _ := alert.Select(decode(t, "group", a), deployments, now)
 				if len(events) != 1 {
 					t.Fatalf("%s: refused %v", a, refused)
 				}

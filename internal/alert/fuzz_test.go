@@ -114,8 +114,8 @@ func FuzzWebhook(f *testing.F) {
 		if w.GroupKey != want.GroupKey || w.Truncated != want.TruncatedAlerts {
 			t.Errorf("got %+v, want %q and %d", w, want.GroupKey, want.TruncatedAlerts)
 		}
-		events, refused := alert.Select(w, deployments, now)
-		if len(events)+len(refused) != len(want.Alerts) {
+		events, refused, beats := alert.Select(w, deployments, now)
+		if len(events)+len(refused)+len(beats) != len(want.Alerts) {
 			t.Fatalf("%d events and %d refusals of %d alerts", len(events), len(refused), len(want.Alerts))
 		}
 		for _, e := range events {
@@ -167,6 +167,7 @@ func FuzzLabels(f *testing.F) {
 		f.Add("firing", name, accelerator, reporter, site, print, "2026-11-23T08:59:00Z", "key")
 	}
 	add("SiteOffline", "a1.example.com", "a", "b", fingerprint)
+	add("Watchdog", "a1.example.com", "a", "", fingerprint)
 	for _, s := range []string{"b?action=bring-online", "../../b", "b/", "b%2f", "b\r\nHost: x", "b\x00", " b", "B", "b\u0301", "\u202eb", "b\n{\"level\":\"ERROR\"}", "${b}", "arn:aws:x", strings.Repeat("b", 999)} {
 		add("SiteOffline", "a1.example.com", "a", s, fingerprint)
 		add("SiteOffline", "a1.example.com", s, "b", fingerprint)
@@ -181,18 +182,25 @@ func FuzzLabels(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, refused := alert.Select(decode(t, key, raw), deployments, now)
+		events, refused, beats := alert.Select(decode(t, key, raw), deployments, now)
 		began, timeErr := time.Parse(time.RFC3339Nano, startsAt)
 		at := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool { return slices.Contains(d.DNSNames, accelerator) })
 		good := status == "firing" && name == "SiteOffline" && at >= 0 && reporter != site &&
 			slices.Contains(deployments[at].Sites, contract.Site(reporter)) && slices.Contains(deployments[at].Sites, contract.Site(site)) &&
 			len(print) == 16 && strings.Trim(print, "0123456789abcdef") == "" &&
 			timeErr == nil && began.Unix() >= 0 && !began.After(now.Add(24*time.Hour))
-		if good != (len(events) == 1) || good == (len(refused) == 1) {
+		beat := status == "firing" && name == "Watchdog" && at >= 0 && slices.Contains(deployments[at].Sites, contract.Site(reporter))
+		if beat != (len(beats) == 1) || beat && beats[0] != (alert.Heartbeat{Deployment: deployments[at].Name, Reporter: contract.Site(reporter)}) {
+			t.Fatalf("got heartbeats %+v", beats)
+		}
+		if good != (len(events) == 1) || good == (len(refused)+len(beats) == 1) {
 			t.Fatalf("got %+v and %+v", events, refused)
 		}
 		for _, r := range refused {
 			bounded(t, r)
+			return
+		}
+		if beat {
 			return
 		}
 		inConfiguration(t, events[0])

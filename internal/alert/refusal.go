@@ -64,6 +64,11 @@ func refuse(index int, a one, reason Reason) Refusal {
 	}
 }
 
+// Harmless reports whether nobody needs to look into it. A Watchdog that is no
+// heartbeat is harmless: where one is awaited its silence has an alarm, and where
+// none is, it would page every few minutes for nothing.
+func (r Refusal) Harmless() bool { return r.Reason.Harmless() || r.Alert == Watchdog }
+
 // Attrs are the refusal's fields under the log's fixed keys.
 func (r Refusal) Attrs() []slog.Attr {
 	return []slog.Attr{

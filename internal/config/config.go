@@ -40,6 +40,9 @@ type Deployment struct {
 	PreferenceDelay time.Duration `json:"preferenceDelay,omitempty"`
 	// Network is the VPC that the functions stand in; nil for none.
 	Network *Network `json:"network,omitempty"`
+	// HeartbeatSilence is how long a site's Watchdog alert may stay away before
+	// an alarm rings, in whole minutes; 0: there is no heartbeat.
+	HeartbeatSilence time.Duration `json:"heartbeatSilence,omitempty"`
 }
 
 // Network is where a deployment's functions stand, for sites whose Infinispan is
@@ -88,15 +91,6 @@ type Infinispan struct {
 	CASecret string `json:"caSecret,omitempty"`
 	// InsecureSkipVerify turns certificate verification off; synth warns.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
-}
-
-// Notifications says who hears of alarms and fences.
-type Notifications struct {
-	Emails []string `json:"emails,omitempty"`
-	// KMSKeyARN is a customer managed key for the topic whose policy admits
-	// cloudwatch.amazonaws.com and events.amazonaws.com. Empty: no encryption at
-	// rest (CloudWatch cannot publish to a topic under alias/aws/sns).
-	KMSKeyARN string `json:"kmsKeyArn,omitempty"`
 }
 
 // Architecture is a Lambda instruction set.

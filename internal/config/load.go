@@ -157,7 +157,7 @@ func (l *loader) deployments(f field) []Deployment {
 	names, arns, dns := once("deployment"), once("deployment"), once("deployment")
 	var all []Deployment
 	for _, item := range items {
-		o := item.object("name", "accelerator", "sites", "preferred", "preferenceDelay", "network")
+		o := item.object("name", "accelerator", "sites", "preferred", "preferenceDelay", "network", "heartbeat")
 		d := Deployment{Name: o.required("name").match(nameRule)}
 		names.see(o.optional("name"), d.Name)
 
@@ -172,6 +172,7 @@ func (l *loader) deployments(f field) []Deployment {
 		d.Sites = l.sites(o.required("sites"))
 		d.Preferred, d.PreferenceDelay = preference(o, d)
 		d.Network = l.network(o.optional("network"))
+		d.HeartbeatSilence = heartbeat(o.optional("heartbeat"))
 		all = append(all, d)
 	}
 	return all
@@ -237,18 +238,6 @@ func alone(o object, unverified bool) {
 	case unverified && secret.node != nil:
 		o.optional("insecureSkipVerify").problem("true beside caSecret", "one of the two: without verification the CA is not used")
 	}
-}
-
-func (l *loader) notifications(f field) Notifications {
-	o := f.object("emails", "kmsKeyArn")
-	n := Notifications{KMSKeyARN: o.optional("kmsKeyArn").match(keyRule)}
-	emails := once("entry")
-	for _, e := range o.optional("emails").list(0, maxEmails, "at most 20 addresses") {
-		address := e.match(emailRule)
-		emails.see(e, address)
-		n.Emails = append(n.Emails, address)
-	}
-	return n
 }
 
 func (l *loader) tags(f field) map[string]string {

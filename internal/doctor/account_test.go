@@ -153,8 +153,8 @@ func TestPost(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			hook, err := alert.Decode(body)
-			events, refused := alert.Select(hook, nil, time.Now())
-			if user, password, _ := r.BasicAuth(); err != nil || len(events)+len(refused) != 0 || user != "u" || password != "the-password" {
+			events, refused, beats := alert.Select(hook, nil, time.Now())
+			if user, password, _ := r.BasicAuth(); err != nil || len(events)+len(refused)+len(beats) != 0 || user != "u" || password != "the-password" {
 				t.Errorf("%v, %d events, %d refused, user %q", err, len(events), len(refused), user)
 			}
 			w.Header().Set("Location", elsewhere.URL)

@@ -31,9 +31,6 @@ import (
 const (
 	// maxBody bounds a webhook's body in bytes, as sent and decoded.
 	maxBody = 1 << 20
-	// maxLines bounds the log lines about refused alerts of one webhook; the
-	// metric counts them all.
-	maxLines = 100
 	// margin is what is left of the function's time for the answer: a 503 of
 	// ours says more than the platform's when it kills the function.
 	margin = time.Second
@@ -128,22 +125,23 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, req request) res
 		metric.Count(ctx, log, lambdacontext.FunctionName, metric.TruncatedAlerts, webhook.Truncated,
 			"Alertmanager left alerts out of the webhook; raise max_alerts")
 	}
-	found, refused := alert.Select(webhook, h.Deployments, h.Now())
+	found, refused, beats := alert.Select(webhook, h.Deployments, h.Now())
 	logRefused(ctx, log, refused)
+	countHeartbeats(ctx, log, beats)
 	return h.put(ctx, log, found)
 }
 
 // admit is false, with the answer, for a request that is not Alertmanager's.
 func (h *Handler) admit(ctx context.Context, log *slog.Logger, req request) (response, bool) {
 	source := slog.String("source", req.RequestContext.HTTP.SourceIP)
-	unauthorized := func(reason string) (response, bool) {
-		log.WarnContext(ctx, "request refused", "reason", reason, "status", http.StatusUnauthorized, source)
+	unauthorized := func(who caller, reason string) (response, bool) {
+		countLogin(ctx, log.With("reason", reason, "status", http.StatusUnauthorized, source), who)
 		return answer(http.StatusUnauthorized, "want the webhook's user and password",
 			"www-authenticate", `Basic realm="sitefence"`), false
 	}
 	sent, ok := parseBasic(header(req, "authorization"))
 	if !ok {
-		return unauthorized("no-credentials")
+		return unauthorized(stranger, "no-credentials")
 	}
 	known, err := h.authenticate(ctx, sent)
 	if err != nil {
@@ -153,20 +151,12 @@ func (h *Handler) admit(ctx context.Context, log *slog.Logger, req request) (res
 	}
 	switch known {
 	case rightUser:
-		countRefused(ctx, log)
-		return unauthorized("wrong-password")
+		return unauthorized(known, "wrong-password")
 	case stranger:
-		return unauthorized("wrong-user")
+		return unauthorized(known, "wrong-user")
 	default:
 		return response{}, true
 	}
-}
-
-// countRefused counts a request by the right user that is answered 4xx: what
-// Alertmanager sent is lost, and somebody must be told.
-func countRefused(ctx context.Context, log *slog.Logger) {
-	metric.Count(ctx, log, lambdacontext.FunctionName, metric.RefusedRequests, 1,
-		"a request by the webhook's user was refused; compare Alertmanager's password with the secret")
 }
 
 // put puts the events on the bus, and logs each.
@@ -185,27 +175,6 @@ func (h *Handler) put(ctx context.Context, log *slog.Logger, found []contract.Ev
 	}
 	log.InfoContext(ctx, "request answered", "status", status, "events", len(found))
 	return answer(status, text)
-}
-
-func logRefused(ctx context.Context, log *slog.Logger, refused []alert.Refusal) {
-	bad := uint64(0)
-	for i, r := range refused {
-		level := slog.LevelInfo
-		if !r.Reason.Harmless() {
-			level = slog.LevelWarn
-			bad++
-		}
-		if i < maxLines {
-			log.LogAttrs(ctx, level, "alert refused", r.Attrs()...)
-		}
-	}
-	if len(refused) > maxLines {
-		log.WarnContext(ctx, "more alerts refused", "count", len(refused)-maxLines)
-	}
-	if bad > 0 {
-		metric.Count(ctx, log, lambdacontext.FunctionName, metric.RefusedAlerts, bad,
-			"firing alerts ended in nothing; compare their labels with the configuration")
-	}
 }
 
 // readBody returns the body, or the status of the refusal.

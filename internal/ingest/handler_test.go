@@ -33,7 +33,7 @@ func TestStatus(t *testing.T) {
 		"header in mixed case": {with(post(good), func(r *request) { r.Headers = map[string]string{"Authorization": basic(user, password)} }), 204, 1, ""},
 		"no alerts":            {post(webhook()), 204, 0, ""},
 		"resolved":             {post(webhook(strings.Replace(firing("site-a", "site-b"), "firing", "resolved", 1))), 204, 0, "resolved"},
-		"other alert":          {post(webhook(strings.Replace(firing("site-a", "site-b"), "SiteOffline", "Watchdog", 1))), 204, 0, "other-alert"},
+		"other alert":          {post(webhook(strings.Replace(firing("site-a", "site-b"), "SiteOffline", "KeycloakSlow", 1))), 204, 0, "other-alert"},
 		"unknown site":         {post(webhook(firing("site-a", "site-x"))), 204, 0, "unknown-site"},
 		"bad beside good":      {post(webhook(`{"labels": 7}`, firing("site-a", "site-b"), `[]`)), 204, 1, "malformed"},
 

@@ -38,7 +38,7 @@ func (in Input) check() (site, error) {
 		in.Timing = Defaults()
 	}
 	if in.RunbookURL == "" {
-		in.RunbookURL = DefaultRunbookURL
+		in.RunbookURL = in.Config.Notifications.Runbook("site-offline")
 	}
 	if in.PasswordFile == "" {
 		in.PasswordFile = DefaultPasswordFile

@@ -1,6 +1,9 @@
 package manifests
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The comments say what differs from Keycloak's guide and why, where the
 // operator who applies the file sees it. docs/manifests.md has the long form.
@@ -52,6 +55,14 @@ const plainPeople = `- continue: the alert goes on to the route of your people, 
 const passwordFileComment = `The password is in a file of its own, readable by Alertmanager only.`
 
 func (s site) ruleComment() string {
+	text := s.siteRuleComment()
+	if s.hasHeartbeat() {
+		text = strings.TrimRight(text, "\n") + "\n" + heartbeatRuleComment
+	}
+	return text
+}
+
+func (s site) siteRuleComment() string {
 	if s.noMetric {
 		return fmt.Sprintf(`No rule: %s has "infinispan: none", so there is no metric to look at. Write one
 of your own, with alertname SiteOffline and the labels reporter (%s), site and

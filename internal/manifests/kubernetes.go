@@ -71,7 +71,7 @@ type operatorRoute struct {
 	GroupWait      string            `json:"groupWait"`
 	GroupInterval  string            `json:"groupInterval"`
 	RepeatInterval string            `json:"repeatInterval"`
-	Continue       bool              `json:"continue"`
+	Continue       bool              `json:"continue,omitempty"`
 }
 
 type operatorMatcher struct {
@@ -117,24 +117,26 @@ func (s site) routeVersion() string {
 }
 
 func (s site) alertmanagerConfig() document {
+	return document{s.routeComment() + operatorPeople, s.routeObject(s.name(), operatorRoute{
+		Receiver:       receiverName,
+		Matchers:       []operatorMatcher{{"alertname", "=", alert.Name}},
+		GroupBy:        []string{"accelerator"},
+		GroupWait:      duration(s.Timing.GroupWait),
+		GroupInterval:  duration(s.Timing.GroupInterval),
+		RepeatInterval: duration(s.Timing.RepeatInterval),
+		Continue:       true,
+	})}
+}
+
+// routeObject is an AlertmanagerConfig with that route to the ingest URL.
+func (s site) routeObject(name string, route operatorRoute) object {
 	hook := operatorWebhook{URL: s.IngestURL}
 	hook.HTTPConfig.BasicAuth.Username = keyRef{s.secretName(), userKey}
 	hook.HTTPConfig.BasicAuth.Password = keyRef{s.secretName(), passwordKey}
-	return document{s.routeComment() + operatorPeople, object{
-		APIVersion: s.routeVersion(), Kind: "AlertmanagerConfig", Metadata: s.metadata(s.name()),
-		Spec: alertmanagerConfigSpec{
-			Route: operatorRoute{
-				Receiver:       receiverName,
-				Matchers:       []operatorMatcher{{"alertname", "=", alert.Name}},
-				GroupBy:        []string{"accelerator"},
-				GroupWait:      duration(s.Timing.GroupWait),
-				GroupInterval:  duration(s.Timing.GroupInterval),
-				RepeatInterval: duration(s.Timing.RepeatInterval),
-				Continue:       true,
-			},
-			Receivers: []operatorReceiver{{receiverName, []operatorWebhook{hook}}},
-		},
-	}}
+	return object{
+		APIVersion: s.routeVersion(), Kind: "AlertmanagerConfig", Metadata: s.metadata(name),
+		Spec: alertmanagerConfigSpec{Route: route, Receivers: []operatorReceiver{{receiverName, []operatorWebhook{hook}}}},
+	}
 }
 
 // leafPrometheus has OpenShift's user workload Prometheus evaluate the rule,

@@ -31,8 +31,8 @@ const (
 // Defaults of an Input's fields.
 const (
 	DefaultNamespace    = "keycloak"
-	DefaultPasswordFile = "/etc/alertmanager/sitefence-password" //nolint:gosec // a path
-	DefaultRunbookURL   = "https://github.com/sitefence/sitefence/blob/main/docs/runbooks/site-offline.md"
+	DefaultPasswordFile = "/etc/alertmanager/sitefence-password"      //nolint:gosec // a path
+	DefaultRunbookURL   = config.DefaultRunbooks + "/site-offline.md" // unless the configuration says where they are
 )
 
 // PasswordPlaceholder is the Secret's password when the Input has none.
@@ -49,7 +49,7 @@ type Input struct {
 	// IngestURL is where Alertmanager posts: the stack's output IngestUrl. It is
 	// https; http is for a loopback address only.
 	IngestURL string
-	// RunbookURL is what the alert's annotation says; DefaultRunbookURL.
+	// RunbookURL is what the alert's annotation says; the configuration's, or DefaultRunbookURL.
 	RunbookURL string
 	// Timing is Defaults() when it is zero.
 	Timing Timing
@@ -115,7 +115,11 @@ func Kubernetes(in Input) ([]byte, error) {
 	if in.Platform == OpenShift {
 		documents = append(documents, s.configMap())
 	}
-	return render(s.header(), append(documents, s.secret(), s.alertmanagerConfig(), s.prometheusRule()))
+	documents = append(documents, s.secret(), s.alertmanagerConfig())
+	if s.hasHeartbeat() {
+		documents = append(documents, s.heartbeatConfig())
+	}
+	return render(s.header(), append(documents, s.prometheusRule()))
 }
 
 // The files that Prometheus makes.

@@ -63,6 +63,7 @@ func TestGolden(t *testing.T) {
 		"no-infinispan.yaml": with(input("east", "west"), func(in *manifests.Input) {
 			in.Config.Deployments[0].Sites[0].Infinispan = nil
 		}),
+		"heartbeat.yaml": beating(two),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := manifests.Kubernetes(in)
@@ -81,6 +82,72 @@ func TestGolden(t *testing.T) {
 	}
 	for name, got := range files {
 		t.Run(name, func(t *testing.T) { golden(t, name, got) })
+	}
+	if files, err = manifests.Prometheus(beating(two)); err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range files {
+		t.Run("heartbeat-"+name, func(t *testing.T) { golden(t, "heartbeat-"+name, got) })
+	}
+}
+
+// beating is the input with a heartbeat.
+func beating(in manifests.Input) manifests.Input {
+	in.Config.Deployments = slices.Clone(in.Config.Deployments)
+	in.Config.Deployments[0].HeartbeatSilence = 15 * time.Minute
+	return in
+}
+
+// TestHeartbeatIsHeardInTime: whatever silence is configured, posts are so close
+// that one may be lost; Alertmanager rounds the repetition up to its group interval.
+func TestHeartbeatIsHeardInTime(t *testing.T) {
+	for minutes := 5; minutes <= 120; minutes++ {
+		in := input("site-a", "site-b")
+		silence := time.Duration(minutes) * time.Minute
+		in.Config.Deployments[0].HeartbeatSilence = silence
+		files, err := manifests.Prometheus(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			Route struct {
+				Routes []struct {
+					Matchers []string
+					Interval string `json:"group_interval"`
+					Repeat   string `json:"repeat_interval"`
+				}
+			}
+		}
+		if err := yaml.Unmarshal(files[manifests.AlertmanagerFile], &file); err != nil {
+			t.Fatal(err)
+		}
+		r := file.Route.Routes[1]
+		repeat, err := time.ParseDuration(r.Repeat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		interval, err := time.ParseDuration(r.Interval)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap := (repeat + interval - 1).Truncate(interval); 2*gap >= silence {
+			t.Errorf("%s: posts up to %s apart", silence, gap)
+		}
+	}
+}
+
+// The runbooks are where the configuration says, unless the flag says otherwise.
+func TestRunbooksOfTheConfiguration(t *testing.T) {
+	in := beating(input("site-a", "site-b"))
+	in.Config.Notifications.Runbooks = "https://wiki.example.com"
+	files, err := manifests.Prometheus(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"https://wiki.example.com/site-offline.md", "https://wiki.example.com/site-silent.md"} {
+		if !bytes.Contains(files[manifests.RulesFile], []byte(want)) {
+			t.Errorf("no %s in\n%s", want, files[manifests.RulesFile])
+		}
 	}
 }
 
@@ -236,6 +303,10 @@ func TestPasswordIsInTheSecretOnlyAndWhole(t *testing.T) {
 }
 
 func TestPlatform(t *testing.T) {
+	withHeartbeat, err := manifests.Kubernetes(with(beating(input("site-a", "site-b")), func(in *manifests.Input) { in.Platform = manifests.Operator }))
+	if n := strings.Count(string(withHeartbeat), "\nkind: AlertmanagerConfig\n"); err != nil || n != 2 {
+		t.Errorf("%d routes with a heartbeat, want 2 (%v)", n, err)
+	}
 	for platform, want := range map[manifests.Platform][]string{
 		manifests.OpenShift: {"ConfigMap", "Secret", "AlertmanagerConfig", "PrometheusRule"},
 		manifests.Operator:  {"Secret", "AlertmanagerConfig", "PrometheusRule"},

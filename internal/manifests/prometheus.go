@@ -49,19 +49,22 @@ func (s site) alertmanagerFile() document {
 	hook := plainWebhook{URL: s.IngestURL}
 	hook.HTTPConfig.BasicAuth.Username = s.Config.Webhook.User
 	hook.HTTPConfig.BasicAuth.PasswordFile = s.PasswordFile
-	return document{s.routeComment() + plainPeople + passwordFileComment, alertmanagerYML{
-		Route: plainRoute{
-			Receiver: people,
-			Routes: []plainRoute{{
-				Receiver:       receiverName,
-				Matchers:       []string{fmt.Sprintf("alertname=%q", alert.Name)},
-				GroupBy:        []string{"accelerator"},
-				GroupWait:      duration(s.Timing.GroupWait),
-				GroupInterval:  duration(s.Timing.GroupInterval),
-				RepeatInterval: duration(s.Timing.RepeatInterval),
-				Continue:       true,
-			}, {Receiver: people}},
-		},
+	text := s.routeComment() + plainPeople
+	if s.hasHeartbeat() {
+		text += s.heartbeatComment() + plainHeartbeatPeople
+	}
+	routes := []plainRoute{{
+		Receiver:       receiverName,
+		Matchers:       []string{fmt.Sprintf("alertname=%q", alert.Name)},
+		GroupBy:        []string{"accelerator"},
+		GroupWait:      duration(s.Timing.GroupWait),
+		GroupInterval:  duration(s.Timing.GroupInterval),
+		RepeatInterval: duration(s.Timing.RepeatInterval),
+		Continue:       true,
+	}}
+	routes = append(routes, s.heartbeatRoute()...)
+	return document{text + passwordFileComment, alertmanagerYML{
+		Route:     plainRoute{Receiver: people, Routes: append(routes, plainRoute{Receiver: people})},
 		Receivers: []plainReceiver{{Name: people}, {receiverName, []plainWebhook{hook}}},
 	}}
 }

@@ -27,16 +27,21 @@ type rule struct {
 }
 
 // rules is one group with a rule for each other site, or none when there is no
-// metric to look at.
+// metric to look at, and the heartbeat's if there is one.
 func (s site) rules() ruleGroups {
-	if s.noMetric {
-		return ruleGroups{Groups: []ruleGroup{}}
+	groups := []ruleGroup{}
+	if !s.noMetric {
+		groups = append(groups, s.siteRules())
 	}
+	return ruleGroups{Groups: append(groups, s.heartbeatRules()...)}
+}
+
+func (s site) siteRules() ruleGroup {
 	g := ruleGroup{Name: s.name(), Interval: duration(s.Timing.Interval)}
 	for _, other := range s.others {
 		g.Rules = append(g.Rules, s.rule(other))
 	}
-	return ruleGroups{Groups: []ruleGroup{g}}
+	return g
 }
 
 func (s site) rule(other contract.Site) rule {

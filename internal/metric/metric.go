@@ -33,6 +33,18 @@ const (
 	// PausedReports are checks that would have begun a fence, or a rehearsal of
 	// one, but for a pause.
 	PausedReports = "PausedReports"
+	// FailedLogins are requests that were answered 401 and did not have the right
+	// user: strangers. One is nothing, many are a flood or a guess.
+	FailedLogins = "FailedLogins"
+	// Heartbeats are Watchdog alerts of a site that were heard. Beside Dimension
+	// they have Deployment and Reporter; that one is missing is the news.
+	Heartbeats = "Heartbeats"
+)
+
+// The further dimensions of Heartbeats.
+const (
+	Deployment = "Deployment"
+	Reporter   = "Reporter"
 )
 
 type definition struct {
@@ -51,6 +63,10 @@ type metadata struct {
 	CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
 }
 
+// Label is a dimension beside Dimension. Its value must come from the
+// configuration: every new one is a new metric, and costs.
+type Label struct{ Name, Value string }
+
 // Count logs text with name counted n times. The log must be JSON without
 // groups, one object a line.
 func Count(ctx context.Context, log *slog.Logger, function, name string, n uint64, text string) {
@@ -62,11 +78,21 @@ func CountError(ctx context.Context, log *slog.Logger, function, name, text stri
 	count(ctx, log, slog.LevelError, function, name, 1, text)
 }
 
-func count(ctx context.Context, log *slog.Logger, level slog.Level, function, name string, n uint64, text string) {
+// CountGood is Count of one, for what is as it should be.
+func CountGood(ctx context.Context, log *slog.Logger, function, name, text string, labels ...Label) {
+	count(ctx, log, slog.LevelInfo, function, name, 1, text, labels...)
+}
+
+func count(ctx context.Context, log *slog.Logger, level slog.Level, function, name string, n uint64, text string, labels ...Label) {
+	dimensions := []string{Dimension}
+	for _, l := range labels {
+		dimensions = append(dimensions, l.Name)
+		log = log.With(l.Name, l.Value)
+	}
 	log.Log(ctx, level, text, name, n, Dimension, function, "_aws", metadata{
 		Timestamp: time.Now().UnixMilli(),
 		CloudWatchMetrics: []directive{{
-			Namespace: Namespace, Dimensions: [][]string{{Dimension}}, Metrics: []definition{{name, "Count"}},
+			Namespace: Namespace, Dimensions: [][]string{dimensions}, Metrics: []definition{{name, "Count"}},
 		}},
 	})
 }

@@ -2,11 +2,14 @@ package prometheus_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -114,9 +117,11 @@ func TestPromtoolTakesTheRules(t *testing.T) {
 		in   manifests.Input
 		want string
 	}{
-		"two sites":  {input("site-a", "site-b"), "SUCCESS: 1 rules found"},
-		"four sites": {input("a", "b", "c", "1"), "SUCCESS: 3 rules found"},
-		"no metric":  {none, "SUCCESS: 0 rules found"},
+		"two sites":            {input("site-a", "site-b"), "SUCCESS: 1 rules found"},
+		"four sites":           {input("a", "b", "c", "1"), "SUCCESS: 3 rules found"},
+		"no metric":            {none, "SUCCESS: 0 rules found"},
+		"heartbeat":            {beating(input("site-a", "site-b")), "SUCCESS: 2 rules found"},
+		"heartbeat, no metric": {beating(none), "SUCCESS: 1 rules found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, file := range []string{rules(t, c.in), operatorRules(t, c.in)} {
@@ -124,6 +129,57 @@ func TestPromtoolTakesTheRules(t *testing.T) {
 					t.Errorf("promtool says %s", out)
 				}
 			}
+		})
+	}
+}
+
+// beating is the input with a heartbeat.
+func beating(in manifests.Input) manifests.Input {
+	in.Config.Deployments = slices.Clone(in.Config.Deployments)
+	in.Config.Deployments[0].HeartbeatSilence = 15 * time.Minute
+	return in
+}
+
+// The heartbeat always fires, with and without the metric, and by the label
+// namespace the operator routes it.
+func TestPromtoolHearsTheHeartbeat(t *testing.T) {
+	program, in := promtool(t), beating(input("site-a", "site-b"))
+	for file, more := range map[string]map[string]string{rules(t, in): nil, operatorRules(t, in): {"namespace": "keycloak"}} {
+		u := testOf{Interval: "5s", Series: []series{}}
+		labels := map[string]string{"accelerator": accelerator, "reporter": "site-a", "severity": "none"}
+		maps.Copy(labels, more)
+		for _, at := range []string{"0s", "30s", "60s", "1h"} {
+			u.Alerts = append(u.Alerts, alertTest{At: at, Name: "Watchdog", Alerts: []expected{{labels, map[string]string{
+				"summary":     "The heartbeat of site-a: it always fires",
+				"description": "Nothing to do. Sitefence counts it, and an alarm rings when none of site-a was heard for 15m.",
+				"runbook_url": config.DefaultRunbooks + "/site-silent.md",
+			}}}})
+		}
+		test(t, program, file, u)
+	}
+}
+
+// The heartbeat goes to Sitefence and to nobody else; Prometheus' own Watchdog,
+// and that of another accelerator, go where they went before.
+func TestAmtoolRoutesTheHeartbeat(t *testing.T) {
+	program, err := alertmanager.SetupTool(t.Context(), "")
+	program = need(t, program, err)
+	files, err := manifests.Prometheus(beating(input("site-a", "site-b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, manifests.AlertmanagerFile, files[manifests.AlertmanagerFile])
+	run(t, program, "check-config", file)
+	for labels, receivers := range map[string]string{
+		"alertname=Watchdog reporter=site-a accelerator=" + accelerator: "sitefence",
+		"alertname=Watchdog":                                "people",
+		"alertname=Watchdog accelerator=x.example.com":      "people",
+		"alertname=SiteOffline accelerator=" + accelerator:  "sitefence,people",
+		"alertname=KeycloakSlow accelerator=" + accelerator: "people",
+	} {
+		t.Run(labels, func(t *testing.T) {
+			args := append([]string{"config", "routes", "test", "--config.file=" + file, "--verify.receivers=" + receivers}, strings.Fields(labels)...)
+			run(t, program, args...)
 		})
 	}
 }

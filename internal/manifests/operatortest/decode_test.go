@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus-operator/prometheus-operator/pkg/alertmanager/validation/v1alpha1"
@@ -72,7 +73,11 @@ func inputs() map[string]manifests.Input {
 			in.Config.Deployments[0].Name, in.Namespace, in.Config.Webhook.User, in.Password = "1e3", "007", "null", secret.Of("0x10")
 		}, "1", "2"),
 		"the guide's timing": in(func(in *manifests.Input) { in.Timing = manifests.Guide() }, "site-a", "site-b"),
-		"no metric":          in(func(in *manifests.Input) { in.Config.Deployments[0].Sites[0].Infinispan = nil }, "site-a", "site-b"),
+		"heartbeat":          in(func(in *manifests.Input) { in.Config.Deployments[0].HeartbeatSilence = 15 * time.Minute }, "site-a", "site-b"),
+		"heartbeat, operator": in(func(in *manifests.Input) {
+			in.Platform, in.Config.Deployments[0].HeartbeatSilence = manifests.Operator, 5*time.Minute
+		}, "site-a", "site-b"),
+		"no metric": in(func(in *manifests.Input) { in.Config.Deployments[0].Sites[0].Infinispan = nil }, "site-a", "site-b"),
 	}
 }
 
