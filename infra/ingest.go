@@ -28,6 +28,7 @@ type Ingest struct {
 	Secret   string // the ARN, or the name as configured
 }
 
+// NewIngest makes the function, its URL, and a password unless one is named.
 func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
 	scope = constructs.NewConstruct(scope, jsii.String("Ingest"))
 	code, err := props.Assets.Stage("stack", "ingest", props.Config.Ingest())

@@ -19,7 +19,7 @@ func TestUnknownFields(t *testing.T) {
 		"webhook":       {"user: alertmanager", "user: alertmanager\n  passwordSecert: hunter2", "webhook.passwordSecert: unknown field: did you mean passwordSecret? known here: user, passwordSecret (line 4)"},
 		"case":          {"user: alertmanager", "user: alertmanager\n  passwordsecret: hunter2", "webhook.passwordsecret: unknown field: did you mean passwordSecret?"},
 		"underscore":    {"user: alertmanager", "user: alertmanager\n  password_secret: hunter2", "webhook.password_secret: unknown field: did you mean passwordSecret?"},
-		"deployment":    {preferred, "    prefered: site-a\n" + preferred, "deployments[0].prefered: unknown field: did you mean preferred? known here: name, accelerator,"},
+		"deployment":    {preferred, "    preferrd: site-a\n" + preferred, "deployments[0].preferrd: unknown field: did you mean preferred? known here: name, accelerator,"},
 		"accelerator":   {"      dnsNames:", "      dnsName: x\n      dnsNames:", "deployments[0].accelerator.dnsName: unknown field: did you mean dnsNames?"},
 		"site":          {"        loadBalancerArns:", "        loadBalancers: []\n        loadBalancerArns:", "deployments[0].sites[1].loadBalancers: unknown field: did you mean loadBalancerArns?"},
 		"Infinispan":    {"caFile: ca.pem", "caFile: ca.pem\n          ca_file: hunter2", "deployments[0].sites[0].infinispan.ca_file: unknown field: did you mean caFile?"},

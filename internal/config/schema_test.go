@@ -70,12 +70,17 @@ var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 // inSchema says whether the schema accepts a file, as an editor reads it.
 func inSchema(t *testing.T, text []byte) error {
 	t.Helper()
-	s, err := schema()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return validate(t, v)
+}
+
+func validate(t *testing.T, v any) error {
+	t.Helper()
+	s, err := schema()
+	if err != nil {
 		t.Fatal(err)
 	}
 	data, err := json.Marshal(v)
