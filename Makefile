@@ -2,6 +2,7 @@
 # KEEP=1 leaves the demo running; DOUBLE=1 runs it without real Infinispan.
 
 GOLANGCI_LINT := v2.15.0
+STATICCHECK   := v0.8.2
 BIN           := $(CURDIR)/.cache/bin
 GOTEST        := go test -race -shuffle=on
 # These start processes, watch clocks or search for minutes: one package at a time.
@@ -14,7 +15,7 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint synth ci clean
+.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -82,10 +83,14 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-fund --no-audit
 	@touch $@
 
+# The modules that are not in the workspace, where they would choose the versions
+# of what is shipped.
+ALONE         := $(OPERATORTEST) tools/licences
+
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT)
 	$< run ./...
 	cd infra && $< run ./...
-	cd $(OPERATORTEST) && GOWORK=off $< run ./...
+	for module in $(ALONE); do (cd $$module && GOWORK=off $< run ./...) || exit 1; done
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w" >&2; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
@@ -93,13 +98,55 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	cd / && GOWORK=off GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv $(BIN)/golangci-lint $@
 
+# What the field's tools say: docs/review.md has what each one checks, and where
+# a finding is suppressed with its reason.
+review: tidy staticcheck licences cfn-lint nag
+
+tidy: prerequisites
+	@for module in . infra $(ALONE); do (cd $$module && GOWORK=off go mod tidy -diff) || \
+		{ echo "$$module: run GOWORK=off go mod tidy there" >&2; exit 1; }; done
+
+staticcheck: $(BIN)/staticcheck-$(STATICCHECK)
+	$< ./...
+	cd infra && $< ./...
+	for module in $(ALONE); do (cd $$module && GOWORK=off $< ./...) || exit 1; done
+
+$(BIN)/staticcheck-$(STATICCHECK):
+	@mkdir -p $(BIN)
+	cd / && GOWORK=off GOBIN=$(BIN) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
+	@mv $(BIN)/staticcheck $@
+
+licences: export GOWORK := off
+licences: prerequisites
+	cd tools/licences && go vet ./... && $(GOTEST) ./... && go run . ../..
+
+TEMPLATES     := build/cdk.out/sitefence.template.json build/cdk.rich/sitefence.template.json
+
+CFN_LINT      := .cache/cfn-lint
+cfn-lint: synth $(CFN_LINT)/installed
+	$(CFN_LINT)/bin/cfn-lint --config-file tools/cfn-lint/cfnlintrc.yaml -- $(TEMPLATES)
+
+$(CFN_LINT)/installed: tools/cfn-lint/requirements.txt
+	@rm -rf $(CFN_LINT)
+	python3 -m venv $(CFN_LINT)
+	$(CFN_LINT)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --only-binary=:all: -r $<
+	@touch $@
+
+nag: synth tools/nag/node_modules/.package-lock.json
+	cd tools/nag && npm test --silent && node nag.js $(TEMPLATES:%=../../%)
+
+tools/nag/node_modules/.package-lock.json: tools/nag/package.json tools/nag/package-lock.json
+	cd tools/nag && npm ci --no-fund --no-audit
+	@touch $@
+
 synth: setup
 	npx cdk synth --quiet -c config=sitefence.example.yaml --output build/cdk.out
+	npx cdk synth --quiet -c config=tools/review.yaml --output build/cdk.rich
 
 # Everything that must hold; nothing is skipped for want of a tool.
 ci: export SITEFENCE_REAL := 1
 ci: FUZZTIME := 10s
-ci: lint test worlds fuzz synth
+ci: lint review test worlds fuzz synth
 
 clean:
-	rm -rf build cdk.out .cache node_modules
+	rm -rf build cdk.out .cache node_modules tools/nag/node_modules

@@ -106,7 +106,7 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 		Statements: []awsiam.PolicyStatement{
 			allow("InvokeCheckHealth", *functions.check.FunctionArn(), "lambda:InvokeFunction"),
 			allow("TakeTheTurn", *fence.StateMachineArn(), "states:ListExecutions", "states:StartExecution"),
-			allow("LookAtRefusedName", executionsARN(fenceName), "states:DescribeExecution"),
+			allowMatching("LookAtRefusedName", "an execution's name is chosen at run time", []string{executionsARN(fenceName)}, "states:DescribeExecution"),
 			props.Bus.mayPut(),
 		},
 		Tuning: props.Tuning,
@@ -217,14 +217,23 @@ func infinispanSecrets(d config.Deployment, tuning config.Tuning) []awsiam.Polic
 	return append([]awsiam.PolicyStatement{readSecrets(names...)}, decryptSecrets(tuning)...)
 }
 
+// Why a statement cannot name what it is about.
+const (
+	ofAccelerator   = "listeners and endpoint groups of this one accelerator; their ids are known at run time only"
+	noBalancerTypes = "Elastic Load Balancing's Describe actions have no resource types"
+)
+
+// readTargets allows seeing whether the targets behind a load balancer are well.
+func readTargets() awsiam.PolicyStatement {
+	return allowAny("ReadTargets", noBalancerTypes, "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth")
+}
+
 // readAccelerator allows reading one accelerator and the tags of load balancers.
 func readAccelerator(arn string) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow("ReadListeners", arn, "globalaccelerator:ListListeners"),
-		// The listeners' own part of the ARN is known at run time only.
-		allow("ReadEndpointGroups", arn+"/listener/*", "globalaccelerator:ListEndpointGroups"),
-		// Elastic Load Balancing's Describe actions have no resource types.
-		allow("ReadLoadBalancerTags", anyResource, "elasticloadbalancing:DescribeTags"),
+		allowMatching("ReadEndpointGroups", ofAccelerator, []string{arn + "/listener/*"}, "globalaccelerator:ListEndpointGroups"),
+		allowAny("ReadLoadBalancerTags", noBalancerTypes, "elasticloadbalancing:DescribeTags"),
 	}
 }
 
@@ -236,12 +245,10 @@ func readStatus(arn string) awsiam.PolicyStatement {
 // writeAccelerator allows writing the endpoint groups of one accelerator.
 func writeAccelerator(arn string) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
-		allow("WriteEndpointGroups", arn+"/listener/*/endpoint-group/*",
+		allowMatching("WriteEndpointGroups", ofAccelerator, []string{arn + "/listener/*/endpoint-group/*"},
 			"globalaccelerator:UpdateEndpointGroup", "globalaccelerator:RemoveEndpoints", "globalaccelerator:AddEndpoints"),
-		// Global Accelerator resolves every endpoint that it is given with the
-		// caller's permissions, as in AWS's policy GlobalAcceleratorFullAccess.
-		// None of these actions has a resource type.
-		allow("ResolveEndpoints", anyResource,
+		allowAny("ResolveEndpoints", "Global Accelerator resolves every endpoint that it is given with the caller's permissions "+
+			"(as in AWS's policy GlobalAcceleratorFullAccess); none of these actions has a resource type",
 			"elasticloadbalancing:DescribeLoadBalancers", "ec2:DescribeAddresses", "ec2:DescribeInstances",
 			"ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeRegions"),
 	}

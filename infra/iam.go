@@ -15,8 +15,18 @@ import (
 )
 
 // anyResource stands where AWS's Service Authorization Reference gives an
-// action no resource type. Each use says which.
+// action no resource type. Whoever uses it gives AWS's reason.
 const anyResource = "*"
+
+// reasonMetadata is the type of a role's metadata that says why a statement has
+// a wildcard, as `Sid: reason`. testdata/iam.txt shows it beside the statement.
+const reasonMetadata = "sitefence:wildcard"
+
+// reasoned is a statement with a wildcard, and why it must have one.
+type reasoned struct {
+	awsiam.PolicyStatement
+	text string // `Sid: reason`
+}
 
 // allow is one statement of a policy. The Sid is for the reader of the console.
 func allow(sid, resource string, actions ...string) awsiam.PolicyStatement {
@@ -30,6 +40,18 @@ func allowEach(sid string, resources []string, actions ...string) awsiam.PolicyS
 		Actions:   jsii.Strings(actions...),
 		Resources: jsii.Strings(resources...),
 	})
+}
+
+// allowAny is allow for actions that AWS gives no resource type; the reason says
+// so, with AWS's own source where it is not the Service Authorization Reference.
+func allowAny(sid, reason string, actions ...string) awsiam.PolicyStatement {
+	return allowMatching(sid, reason, []string{anyResource}, actions...)
+}
+
+// allowMatching is allow for resources whose names are not known before they are
+// there: a pattern of ARNs, as narrow as can be, and why it is one.
+func allowMatching(sid, reason string, patterns []string, actions ...string) awsiam.PolicyStatement {
+	return reasoned{allowEach(sid, patterns, actions...), sid + ": " + reason}
 }
 
 // roleProps is a role: who takes it, and all it may do.
@@ -53,14 +75,26 @@ func newRole(scope constructs.Construct, id string, props roleProps) awsiam.IRol
 			"ArnLike":      map[string]any{"aws:SourceArn": props.SourceARN},
 		}
 	}
+	var statements []awsiam.PolicyStatement
+	var reasons []string
+	for _, s := range props.Statements {
+		if r, ok := s.(reasoned); ok {
+			s = r.PolicyStatement
+			reasons = append(reasons, r.text)
+		}
+		statements = append(statements, s)
+	}
 	role := awsiam.NewRole(scope, jsii.String(id), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String(props.Service), principal),
 		Description: jsii.String(props.Description),
 		// Inline, so that the policy exists as soon as the role does.
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"sitefence": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &props.Statements}),
+			"sitefence": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	})
+	for _, text := range reasons {
+		role.Node().AddMetadata(jsii.String(reasonMetadata), jsii.String(text), nil)
+	}
 	return role.WithoutPolicyUpdates(nil)
 }
 
@@ -74,16 +108,21 @@ var arnPattern = regexp.MustCompile(`^arn:`)
 func readSecrets(namesOrARNs ...string) awsiam.PolicyStatement {
 	seen := map[string]bool{}
 	var arns []string
+	named := false
 	for _, s := range namesOrARNs {
 		if !*awscdk.Token_IsUnresolved(s) && !arnPattern.MatchString(s) {
 			s = regionalARN("secretsmanager", "secret:"+s+"-??????")
+			named = true
 		}
 		if !seen[s] {
 			seen[s] = true
 			arns = append(arns, s)
 		}
 	}
-	return allowEach("ReadSecret", arns, "secretsmanager:GetSecretValue")
+	if !named {
+		return allowEach("ReadSecret", arns, "secretsmanager:GetSecretValue")
+	}
+	return allowMatching("ReadSecret", "Secrets Manager appends six random characters to a secret's name", arns, "secretsmanager:GetSecretValue")
 }
 
 // decryptSecrets allows decrypting with the customer managed keys of existing
@@ -116,7 +155,8 @@ func bound(scope constructs.Construct, tuning config.Tuning) {
 	awsiam.PermissionsBoundary_Of(scope).Apply(policy)
 }
 
-// trace allows sending X-Ray segments. X-Ray has no resource types for it.
-func trace() awsiam.PolicyStatement {
-	return allow("Trace", anyResource, "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+// trace allows sending X-Ray segments, and what else the caller needs.
+func trace(more ...string) awsiam.PolicyStatement {
+	return allowAny("Trace", "X-Ray has no resource types for segments and sampling",
+		append([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, more...)...)
 }

@@ -31,16 +31,6 @@ const (
 	putEvents   = "PutEvents: events:PutEvents on ${Bus.Arn}"
 )
 
-// wildcards are the only statements that may have a bare "*", and why.
-var wildcards = map[string]string{
-	trace:        "X-Ray has no resource types for segments",
-	traceMachine: "the same, and none for sampling",
-	deliverLog:   "log deliveries have no resource types; Step Functions' guide asks for *",
-	readTags:     "Elastic Load Balancing's Describe actions have no resource types",
-	readTargets:  "the same",
-	resolve:      "neither have these; Global Accelerator calls them with the caller's permissions",
-}
-
 // wantRoles is every role of the full configuration: who may take it, and every
 // statement it has.
 func wantRoles() map[string][]string {
@@ -133,21 +123,6 @@ func TestWithoutTracingNoRoleMayTrace(t *testing.T) {
 		for _, statement := range synth(t, "bare", bare).role(t, role) {
 			if strings.Contains(statement, "xray:") {
 				t.Errorf("%s: %s", path, statement)
-			}
-		}
-	}
-}
-
-func TestEveryWildcardHasAReason(t *testing.T) {
-	s := synth(t, "full", full)
-	for path, role := range s.of("AWS::IAM::Role") {
-		for _, statement := range s.role(t, role) {
-			_, on, _ := strings.Cut(statement, " on ")
-			if on == "*" && wildcards[statement] == "" {
-				t.Errorf("%s: %s", path, statement)
-			}
-			if head, _, _ := strings.Cut(statement, " on "); strings.Contains(head, "*") {
-				t.Errorf("%s: a wildcard among the actions: %s", path, statement)
 			}
 		}
 	}

@@ -27,8 +27,7 @@ func newInspect(scope constructs.Construct, props DeploymentProps, pause string)
 		Environment:    map[string]string{config.EnvPauseParameter: pause},
 		Statements: append(append(readAccelerator(d.Accelerator.ARN), []awsiam.PolicyStatement{
 			readStatus(d.Accelerator.ARN),
-			// As with the tags: these have no resource types.
-			allow("ReadTargets", anyResource, "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+			readTargets(),
 			readPause(pause),
 		}...), infinispanSecrets(d, props.Tuning)...),
 		Tuning:  props.Tuning,

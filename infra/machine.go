@@ -33,8 +33,7 @@ func newMachine(scope constructs.Construct, id string, props machineProps) (awss
 	statements := append(props.Statements, deliverLogs())
 	if props.Tuning.Tracing {
 		// Beside sending segments Step Functions asks X-Ray what to sample.
-		statements = append(statements, allow("Trace", anyResource,
-			"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"))
+		statements = append(statements, trace("xray:GetSamplingRules", "xray:GetSamplingTargets"))
 	}
 	role := newRole(scope, "Role", roleProps{
 		Service: "states.amazonaws.com", Description: "Sitefence: " + props.Label,
@@ -68,11 +67,9 @@ func newMachine(scope constructs.Construct, id string, props machineProps) (awss
 }
 
 // deliverLogs is what Step Functions needs to send its log to CloudWatch Logs.
-// Log deliveries have no resource types that these actions take, and the
-// resource policy is the account's (Step Functions' guide, "Logging to
-// CloudWatch Logs": the resource must be *).
 func deliverLogs() awsiam.PolicyStatement {
-	return allow("DeliverLog", anyResource,
+	return allowAny("DeliverLog", "log deliveries have no resource types that these actions take, and the resource policy is the account's "+
+		"(Step Functions' guide, \"Logging to CloudWatch Logs\": the resource must be *)",
 		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
 		"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups")
 }

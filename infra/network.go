@@ -125,18 +125,18 @@ func (n network) statements() []awsiam.PolicyStatement {
 	if len(n.subnets) == 0 {
 		return nil
 	}
-	const sid = "NetworkInterfaces"
+	const sid, denied = "NetworkInterfaces", "ButNotForTheCode"
 	actions := []string{
 		"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
 	}
 	return []awsiam.PolicyStatement{
-		allow(sid, anyResource, actions...),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: jsii.String("ButNotForTheCode"), Effect: awsiam.Effect_DENY,
+		allowAny(sid, "Lambda checks the role against * when it makes the function, before any interface is there", actions...),
+		reasoned{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String(denied), Effect: awsiam.Effect_DENY,
 			Actions: jsii.Strings(ownENI(actions)...), Resources: jsii.Strings(anyResource),
 			Conditions: &map[string]any{"Null": map[string]any{"lambda:SourceFunctionArn": "false"}},
-		}),
+		}), denied + ": what the function's own code must not do, it must not do anywhere"},
 	}
 }
 

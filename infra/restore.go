@@ -37,8 +37,7 @@ func newRestore(scope constructs.Construct, props DeploymentProps, guard awsstep
 		Statements: append(statements,
 			allowEach("SeeWhatRuns", []string{machines[config.EnvGuardMachine], machines[config.EnvFenceMachine], machines[config.EnvRestoreMachine]},
 				"states:ListExecutions"),
-			// Elastic Load Balancing's Describe actions have no resource types.
-			allow("ReadTargets", anyResource, "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+			readTargets(),
 		),
 		// Two restores must not interleave what they prove and what they clear.
 		Reserved: 1,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,8 +186,9 @@ type synthesis struct {
 	JSON      []byte // indented, keys sorted
 	Written   int    // bytes of the template as it is deployed
 	Warnings  []string
-	assets    map[string]string // the files among the assets, by key
-	paths     map[string]string // logical id → path in the construct tree
+	Wildcards map[string]map[string]string // role → Sid → why it has a wildcard
+	assets    map[string]string            // the files among the assets, by key
+	paths     map[string]string            // logical id → path in the construct tree
 }
 
 var (
@@ -232,10 +234,7 @@ func synth(t *testing.T, name string, c func() config.Config) *synthesis {
 		path, _ := r.Metadata["aws:cdk:path"].(string)
 		s.paths[id] = strings.TrimSuffix(strings.TrimPrefix(path, "sitefence/"), "/Resource")
 	}
-	found := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue())
-	for _, m := range *found {
-		s.Warnings = append(s.Warnings, fmt.Sprint(m.Entry.Data)) //nolint:staticcheck // the Go binding has no other
-	}
+	s.readMetadata(t, filepath.Join(out, "sitefence.metadata.json"))
 	cached[name] = s
 	return s
 }
@@ -266,6 +265,39 @@ func (s *synthesis) definition(t *testing.T, properties map[string]any) string {
 		t.Fatalf("no asset %q for a definition", key)
 	}
 	return text
+}
+
+// readMetadata reads what the constructs say about themselves beside the template.
+func (s *synthesis) readMetadata(t *testing.T, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string][]struct {
+		Type string
+		Data any
+	}
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	s.Wildcards = map[string]map[string]string{}
+	for path, entries := range all {
+		for _, e := range entries {
+			switch e.Type {
+			case "aws:cdk:warning":
+				s.Warnings = append(s.Warnings, fmt.Sprint(e.Data))
+			case "sitefence:wildcard":
+				role := strings.TrimPrefix(path, "/sitefence/")
+				if s.Wildcards[role] == nil {
+					s.Wildcards[role] = map[string]string{}
+				}
+				sid, reason, _ := strings.Cut(fmt.Sprint(e.Data), ": ")
+				s.Wildcards[role][sid] = reason
+			}
+		}
+	}
+	slices.Sort(s.Warnings)
 }
 
 // of returns the resources of a type by their path in the construct tree.
