@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,9 +109,10 @@ func TestTwoBuildsGiveOneTemplate(t *testing.T) {
 	if diff := cmp.Diff(first.template, second.template); diff != "" {
 		t.Errorf("template (-first +second):\n%s", diff)
 	}
-	for hash := range write(t, binaries).assets {
-		if _, ok := first.assets[hash]; ok {
-			t.Errorf("asset %s has the stand-ins' hash: nothing was shown", hash)
+	for hash, name := range write(t, binaries).assets {
+		// The machines' definitions are the same with any binary.
+		if _, ok := first.assets[hash]; ok && !strings.Contains(name, "Machine") {
+			t.Errorf("%s, %s, has the stand-ins' hash: nothing was shown", name, hash)
 		}
 	}
 }
