@@ -61,6 +61,7 @@ var notices = []struct {
 	},
 }
 
+// NewNotifications makes the topics, and a rule for each event that becomes a message.
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
 	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
 	name, key := "Sitefence "+*awscdk.Stack_Of(scope).StackName(), topicKey(scope, props.Notifications)
