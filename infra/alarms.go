@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/sitefence/sitefence/internal/config"
 	emf "github.com/sitefence/sitefence/internal/metric"
 )
 
@@ -19,6 +20,7 @@ type AlarmsProps struct {
 	Bus           Bus
 	Ingest        Ingest
 	Deployments   []Deployment
+	Drift         config.Drift
 }
 
 // alarm is one metric, which as a rule must stay at zero. The functions of the fence have
@@ -34,8 +36,13 @@ type alarm struct {
 	// and threshold what is bad; 0: 60 seconds, one, and 1.
 	seconds, periods int
 	threshold        float64
+	// atLeast is how many of the periods must be bad, in any order; 0: all.
+	atLeast int
 	// silence: what is bad is a metric below the threshold, or missing.
 	silence bool
+	// stops: what is bad is a metric that was there and is missing. It is told when
+	// the alarm loses its data, so that a new stack, which has none yet, is quiet.
+	stops bool
 	// recovers: the return to zero is news too. A count of failures falls back
 	// after a minute by itself, and an "OK" for that would be a lie.
 	recovers bool
@@ -58,6 +65,7 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 		all = append(all, machineAlarms(d)...)
 		all = append(all, restoreAlarms(d)...)
 		all = append(all, triggerAlarms(props.Bus, d)...)
+		all = append(all, driftAlarms(props.Drift, d)...)
 	}
 	action := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
 	for _, a := range all {
@@ -67,7 +75,7 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 
 func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAction) {
 	window := max(a.periods, 1)
-	bad := window
+	bad := cmp.Or(a.atLeast, window)
 	if a.minutes > 0 {
 		window, bad = 5, a.minutes
 	}
@@ -75,6 +83,9 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 	compare, missing := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD, awscloudwatch.TreatMissingData_NOT_BREACHING
 	if a.silence {
 		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_BREACHING
+	}
+	if a.stops {
+		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_MISSING
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
 		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
@@ -93,6 +104,9 @@ func newAlarm(scope constructs.Construct, a alarm, action awscloudwatch.IAlarmAc
 		TreatMissingData:   missing,
 	})
 	made.AddAlarmAction(action)
+	if a.stops {
+		made.AddInsufficientDataAction(action)
+	}
 	if a.recovers {
 		made.AddOkAction(action)
 	}

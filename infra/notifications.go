@@ -57,6 +57,15 @@ var notices = []struct {
 	},
 }
 
+// NoticeRules are the names of the rules that NewNotifications makes.
+func NoticeRules() []string {
+	var names []string
+	for _, n := range notices {
+		names = append(names, n.rule)
+	}
+	return names
+}
+
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
 	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
 	topicProps := &awssns.TopicProps{

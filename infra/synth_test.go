@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
@@ -74,6 +75,7 @@ func full() config.Config {
 			stateless("shop", "5678-efab"),
 		},
 		Notifications: config.Notifications{Emails: []string{"oncall@example.com"}},
+		Drift:         config.Drift{Enabled: true, OneSiteLeftAfter: 24 * time.Hour},
 		Tuning:        config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true},
 		Tags:          map[string]string{"team": "identity"},
 	}
@@ -96,6 +98,7 @@ func bare() config.Config {
 	c := full()
 	c.Webhook.PasswordSecret = "webhook"
 	c.Notifications = config.Notifications{KMSKeyARN: "arn:aws:kms:eu-west-1:111122223333:key/1234"}
+	c.Drift = config.Drift{}
 	c.Tuning = config.Tuning{Architecture: config.AMD64, LogRetentionDays: 30}
 	c.Deployments[0].Sites[0].Infinispan.InsecureSkipVerify = true
 	return c

@@ -123,6 +123,7 @@ func TestLoadGood(t *testing.T) {
 				},
 			},
 		}},
+		Drift:  config.Drift{Enabled: true, OneSiteLeftAfter: config.DefaultOneSiteLeft},
 		Tuning: config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true,
 			ConfirmAfter: config.DefaultConfirmAfter},
 	}
@@ -152,6 +153,7 @@ tags: {team: identity platform, "cost:centre": "42"}
 			Emails:    []string{"ops@example.com"},
 			KMSKeyARN: "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		},
+		Drift:  config.Drift{Enabled: true, OneSiteLeftAfter: config.DefaultOneSiteLeft},
 		Tuning: config.Tuning{Architecture: config.AMD64, LogRetentionDays: 365},
 		Tags:   map[string]string{"team": "identity platform", "cost:centre": "42"},
 	}
