@@ -55,10 +55,10 @@ func TestKeep(t *testing.T) {
 		if n := len(fake.Calls()); n != 1 {
 			t.Errorf("%d reads within the hour", n)
 		}
-		fake.Set(id, plain)
-		get(t, reader.Get, plain)
+		fake.Set(id, "fresh-password")
+		get(t, reader.Get, "fresh-password")
 		fake.Set(id, old)
-		get(t, reader.Get, plain)
+		get(t, reader.Get, "fresh-password")
 		get(t, reader.Reread, old)
 		if n := len(fake.Calls()); n != 3 {
 			t.Errorf("%d reads, want one an hour and one that was asked for", n)
