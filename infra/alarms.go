@@ -12,6 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/sitefence/sitefence/internal/config"
 	emf "github.com/sitefence/sitefence/internal/metric"
 )
 
@@ -21,6 +22,7 @@ type AlarmsProps struct {
 	Bus           Bus
 	Ingest        Ingest
 	Deployments   []Deployment
+	Drift         config.Drift
 }
 
 // alarm is one metric, which as a rule must stay at zero. The functions of the fence have
@@ -36,8 +38,13 @@ type alarm struct {
 	// and threshold what is bad; 0: 60 seconds, one, and 1.
 	seconds, periods int
 	threshold        float64
+	// atLeast is how many of the periods must be bad, in any order; 0: all.
+	atLeast int
 	// silence: what is bad is a metric below the threshold, or missing.
 	silence bool
+	// stops: what is bad is a metric that was there and is missing. It is told when
+	// the alarm loses its data, so that a new stack, which has none yet, is quiet.
+	stops bool
 	// recovers: the return to zero is news too. A count of failures falls back
 	// after a minute by itself, and an "OK" for that would be a lie.
 	recovers bool
@@ -63,6 +70,7 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 		all = append(all, throttleAlarms(d)...)
 		all = append(all, pauseAlarm(d))
 		all = append(all, silentAlarms(props.Ingest, d)...)
+		all = append(all, driftAlarms(props.Drift, d)...)
 	}
 	for _, a := range all {
 		newAlarm(scope, a, props.Notifications)
@@ -71,7 +79,7 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 
 func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 	window := max(a.periods, 1)
-	bad := window
+	bad := cmp.Or(a.atLeast, window)
 	if a.minutes > 0 {
 		window, bad = 5, a.minutes
 	}
@@ -79,6 +87,9 @@ func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 	compare, missing := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD, awscloudwatch.TreatMissingData_NOT_BREACHING
 	if a.silence {
 		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_BREACHING
+	}
+	if a.stops {
+		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_MISSING
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
 		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
@@ -104,6 +115,9 @@ func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 		made.AddAlarmAction(action)
 		if a.recovers {
 			made.AddOkAction(action)
+		}
+		if a.stops {
+			made.AddInsufficientDataAction(action)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
@@ -27,6 +26,9 @@ type DeploymentProps struct {
 	Bus        Bus
 	// WebhookUser is who may post alerts.
 	WebhookUser string
+	// Rules are names of rules on the bus, beside the deployment's own, that Inspect
+	// looks after: a disabled one loses its events without a word.
+	Rules []string
 
 	network network
 }
@@ -254,9 +256,12 @@ func writeAccelerator(arn string) []awsiam.PolicyStatement {
 	}
 }
 
+// triggerRule is the name of the rule that starts a deployment's guard.
+func triggerRule(deployment string) string { return deployment + "-site-offline" }
+
 // newTrigger makes the rule that starts the guard for this deployment's events.
 func newTrigger(scope constructs.Construct, name string, guard awsstepfunctions.StateMachine, bus Bus) (string, awssqs.Queue) {
-	ruleName := fmt.Sprintf("%s-site-offline", name)
+	ruleName := triggerRule(name)
 	dead := awssqs.NewQueue(scope, jsii.String("DeadLetters"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),

@@ -65,7 +65,15 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 	newestOnly := "NewestOnly: states:ListExecutions on " + here("states") + "stateMachine:" + fence
 	readPause := "ReadPause: ssm:GetParameter on " + here("ssm") + "parameter/sitefence/sitefence/" + d + "/pause-${suffix}"
 	function("CheckHealth", append(append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn}, secrets...), readPause)...)
-	function("Inspect", append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn, readTargets, readPause}, secrets...)...)
+	rule := func(name string) string { return here("events") + "rule/${Bus}/" + name }
+	function("Inspect", append([]string{"ReadStatus: globalaccelerator:DescribeAccelerator on " + arn, readTargets, readPause,
+		"ReadRules: events:DescribeRule on " + rule(d+"-site-offline") + " " + rule("take-offline-still-trying") + " " + rule("site-fenced") + " " + rule("site-rejoined"),
+		"SeeWhatRuns: states:ListExecutions on " + here("states") + "stateMachine:" + fence + " " + here("states") + "stateMachine:sitefence-" + d + "-restore-${suffix}",
+	}, secrets...)...)
+	want["Drift/"+d+"/Role"] = []string{
+		"trusts scheduler.amazonaws.com" + sourceIs("${Drift/Group.Arn}"),
+		"Check: lambda:InvokeFunction on ${" + d + "/Inspect/Function.Arn}",
+	}
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
 	function("UpdateAccelerator", append([]string{
 		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup " +

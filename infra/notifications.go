@@ -61,6 +61,15 @@ var notices = []struct {
 	},
 }
 
+// NoticeRules are the names of the rules that NewNotifications makes.
+func NoticeRules() []string {
+	var names []string
+	for _, n := range notices {
+		names = append(names, n.rule)
+	}
+	return names
+}
+
 // NewNotifications makes the topics, and a rule for each event that becomes a message.
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
 	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))

@@ -180,7 +180,11 @@ func TestFunctions(t *testing.T) {
 	}
 	for _, d := range []string{"eu-prod", "shop"} {
 		pause := map[string]string{"SITEFENCE_PAUSE_PARAMETER": "/sitefence/sitefence/" + d + "/pause-${suffix}"}
-		want[d+"/Inspect/Function"] = function{25.0, 512.0, nil, "arm64", "Active", pause}
+		inspect := map[string]string{"SITEFENCE_BUS": "${Bus}", "SITEFENCE_RULES": d + "-site-offline,take-offline-still-trying,site-fenced,site-rejoined"}
+		maps.Copy(inspect, pause)
+		maps.Copy(inspect, resync(d))
+		delete(inspect, "SITEFENCE_GUARD_MACHINE_ARN")
+		want[d+"/Inspect/Function"] = function{25.0, 512.0, nil, "arm64", "Active", inspect}
 		want[d+"/CheckHealth/Function"] = function{20.0, 512.0, nil, "arm64", "Active", pause}
 		want[d+"/UpdateAccelerator/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", fence(d)}
 		want[d+"/Resync/Function"] = function{60.0, 512.0, 1.0, "arm64", "Active", resync(d)}

@@ -45,14 +45,17 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 	}
 	var deployments []Deployment
 	for _, d := range c.Deployments {
-		made, err := NewDeployment(stack, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
+		made, err := NewDeployment(stack, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User, Rules: NoticeRules()})
 		if err != nil {
 			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
 		}
 		deployments = append(deployments, made)
 	}
 	news := NewNotifications(stack, NotificationsProps{Notifications: c.Notifications, Bus: bus})
-	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
+	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Drift: c.Drift})
+	if err := NewDrift(stack, DriftProps{Drift: c.Drift, Deployments: deployments}); err != nil {
+		return nil, err
+	}
 	if c.Tuning.Dashboards {
 		if err := NewDashboards(stack, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
 			return nil, err

@@ -66,7 +66,7 @@ func TestOnlyKnownResources(t *testing.T) {
 	want := []string{
 		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::Function",
 		"AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Logs::LogGroup", "AWS::SNS::Subscription", "AWS::SNS::Topic",
-		"AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
+		"AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::Scheduler::Schedule", "AWS::Scheduler::ScheduleGroup", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine",
 	}
 	got := map[string]bool{}
 	for _, r := range synth(t, "full", full).Resources {
@@ -240,7 +240,7 @@ func TestNothingOfAFunctionsConfigurationIsInTheTemplate(t *testing.T) {
 
 func TestEverythingIsTagged(t *testing.T) {
 	s := synth(t, "full", full)
-	untaggable := []string{"AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Lambda::Permission", "AWS::Lambda::Url"}
+	untaggable := []string{"AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Scheduler::Schedule"}
 	for id, r := range s.Resources {
 		if slices.Contains(untaggable, r.Type) {
 			continue

@@ -76,6 +76,7 @@ func full() config.Config {
 			stateless("shop", "5678-efab"),
 		},
 		Notifications: config.Notifications{Emails: []string{"oncall@example.com"}},
+		Drift:         config.Drift{Enabled: true, OneSiteLeftAfter: 24 * time.Hour},
 		Tuning:        config.Tuning{Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true},
 		Tags:          map[string]string{"team": "identity"},
 	}
@@ -98,6 +99,7 @@ func bare() config.Config {
 	c := full()
 	c.Webhook.PasswordSecret = "webhook"
 	c.Notifications = config.Notifications{KMSKeyARN: "arn:aws:kms:eu-west-1:111122223333:key/1234"}
+	c.Drift = config.Drift{}
 	c.Tuning = config.Tuning{Architecture: config.AMD64, LogRetentionDays: 30,
 		Guard: config.GuardLimits{Rechecks: 10, RecheckWait: 30 * time.Second, AlertAge: time.Hour, GiveUpAfter: 2 * time.Hour},
 		Fence: config.FenceLimits{Rechecks: 4, RecheckWait: 10 * time.Second, HalfwayRechecks: 20, UpdateTries: 30, DeployWait: 20 * time.Minute}}

@@ -16,6 +16,7 @@ type Config struct {
 	Webhook       Webhook           `json:"webhook"`
 	Deployments   []Deployment      `json:"deployments"`
 	Notifications Notifications     `json:"notifications"`
+	Drift         Drift             `json:"drift"`
 	Tuning        Tuning            `json:"tuning"`
 	Tags          map[string]string `json:"tags,omitempty"`
 }

@@ -19,12 +19,13 @@ const FunctionFile = "config.json"
 //
 //nolint:gosec // names, not credentials
 const (
-	EnvBus            = "SITEFENCE_BUS"                 // event bus name: ingest
+	EnvBus            = "SITEFENCE_BUS"                 // event bus name: ingest, inspect
 	EnvWebhookSecret  = "SITEFENCE_WEBHOOK_SECRET"      // secret ARN or name: ingest
-	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN"   // updateaccelerator, takeoffline, resync
+	EnvFenceMachine   = "SITEFENCE_FENCE_MACHINE_ARN"   // updateaccelerator, takeoffline, resync, inspect
 	EnvGuardMachine   = "SITEFENCE_GUARD_MACHINE_ARN"   // resync
-	EnvRestoreMachine = "SITEFENCE_RESTORE_MACHINE_ARN" // resync
-	EnvPauseParameter = "SITEFENCE_PAUSE_PARAMETER"     // SSM parameter's name: checkhealth
+	EnvRestoreMachine = "SITEFENCE_RESTORE_MACHINE_ARN" // resync, inspect
+	EnvPauseParameter = "SITEFENCE_PAUSE_PARAMETER"     // SSM parameter's name: checkhealth, inspect
+	EnvRules          = "SITEFENCE_RULES"               // names of rules on EnvBus, with commas: inspect
 )
 
 // IngestFile is what ingest needs of the configuration.

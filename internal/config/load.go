@@ -134,11 +134,12 @@ func located(data []byte, err error) error {
 }
 
 func (l *loader) config(f field) Config {
-	o := f.object("webhook", "deployments", "notifications", "tuning", "tags")
+	o := f.object("webhook", "deployments", "notifications", "drift", "tuning", "tags")
 	return Config{
 		Webhook:       l.webhook(o.required("webhook")),
 		Deployments:   l.deployments(o.required("deployments")),
 		Notifications: l.notifications(o.optional("notifications")),
+		Drift:         l.drift(o.optional("drift")),
 		Tuning:        l.tuning(o.optional("tuning")),
 		Tags:          l.tags(o.optional("tags")),
 	}

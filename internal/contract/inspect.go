@@ -11,6 +11,9 @@ import (
 type InspectInput struct {
 	Version    string `json:"version"`
 	Deployment string `json:"deployment"`
+	// Drift asks for a check by the schedule: only what drift is judged by is read,
+	// and what is found is counted, for the alarms.
+	Drift bool `json:"drift,omitempty"`
 }
 
 // Inspection is a deployment as it is now. What could not be read has a Problem
@@ -27,6 +30,13 @@ type Inspection struct {
 	WebhookUser string `json:"webhookUser,omitempty"`
 	// PauseProblem says that the pause parameter is broken: nothing is paused.
 	PauseProblem string `json:"pauseProblem,omitempty"`
+	// Rules are the stack's rules on the bus that concern this deployment.
+	Rules []RuleState `json:"rules,omitempty"`
+	// Running are the fences and restores that run; RunningProblem why some are unknown.
+	Running        []Execution `json:"running,omitempty"`
+	RunningProblem *Problem    `json:"runningProblem,omitempty"`
+	// Drift is what all of the above is judged to mean; empty when it is as it should be.
+	Drift []DriftFinding `json:"drift,omitempty"`
 }
 
 // Problem is one of the contract's errors.

@@ -251,6 +251,7 @@ func TestEnums(t *testing.T) {
 	for def, want := range map[string][]string{
 		"decision":  constants(t, "Decision"),
 		"reason":    constants(t, "Reason"),
+		"drift":     constants(t, "DriftReason"),
 		"errorType": slices.Sorted(slices.Values(contract.ErrorTypes)),
 	} {
 		got := slices.Sorted(slices.Values(common.Defs[def].Enum))

@@ -28,8 +28,7 @@ func (h Handler) describe(ctx context.Context, state *contract.AcceleratorState)
 	return nil
 }
 
-// hold reads what the accelerator holds of each site, and then the targets
-// behind it.
+// hold reads what the accelerator holds of each site.
 func (h Handler) hold(ctx context.Context, found *contract.Inspection) error {
 	state, err := h.Accelerator.Read(ctx)
 	if err != nil {
@@ -41,6 +40,5 @@ func (h Handler) hold(ctx context.Context, found *contract.Inspection) error {
 		site := &found.Sites[i]
 		site.Standing, site.Endpoints = state.Evidence(site.Name), state.Record(site.Name)
 	}
-	h.countTargets(ctx, found.Sites)
 	return nil
 }

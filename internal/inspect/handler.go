@@ -1,5 +1,8 @@
 // Package inspect reads all there is to see of a deployment, so that the
-// operator's own computer needs neither Infinispan's password nor a way to it.
+// operator's own computer needs neither Infinispan's password nor a way to it,
+// and says whether it has drifted from what the last fence or restore left. A
+// schedule asks it the latter every few minutes.
+//
 // It changes nothing. What cannot be read leaves a problem in its place and
 // costs nothing else: an inspection is wanted most when much is broken.
 package inspect
@@ -12,11 +15,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	ga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/drift"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/release"
 	"github.com/sitefence/sitefence/internal/target"
@@ -52,10 +57,18 @@ type Handler struct {
 	Accelerator interface {
 		Read(context.Context) (accelerator.State, error)
 	}
-	Describer   Describer
-	Targets     target.Client
-	Clusters    map[contract.Site]Cluster // the sites that have an Infinispan
-	Pauses      Pauses                    // nil: this stack has no pause parameter
+	Describer Describer
+	Targets   target.Client
+	Clusters  map[contract.Site]Cluster // the sites that have an Infinispan
+	// Watched are the same for the schedule: they keep their passwords for longer.
+	Watched map[contract.Site]Cluster
+	Rules   Rules
+	Bus     string
+	// RuleNames are the rules on the bus that are looked after.
+	RuleNames   []string
+	Executions  sfn.ListExecutionsAPIClient
+	Acting      map[string]string // the ARNs of the machines that change something
+	Pauses      Pauses            // nil: this stack has no pause parameter
 	WebhookUser string
 	Log         *slog.Logger
 	Now         func() time.Time
@@ -67,19 +80,29 @@ func New(function wiring.Function, webhookUser string) (Handler, error) {
 	if err != nil {
 		return Handler{}, err
 	}
-	clusters := map[contract.Site]Cluster{}
-	for site, client := range clients {
-		clusters[site] = client
+	watched, err := function.WatchedClusters()
+	if err != nil {
+		return Handler{}, err
 	}
+	rules := function.Rules()
 	h := Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Describer: function.Accelerators(),
-		Targets: function.Targets(), Clusters: clusters, WebhookUser: webhookUser,
+		Targets: function.Targets(), Clusters: asClusters(clients), Watched: asClusters(watched), WebhookUser: webhookUser,
+		Rules: rules.Client, Bus: rules.Bus, RuleNames: rules.Names, Executions: function.Executions(), Acting: function.Acting(),
 		Log: lambdacontext.NewLogger(), Now: time.Now,
 	}
 	if pauses, ok := function.Pauses(); ok {
 		h.Pauses = pauses
 	}
 	return h, nil
+}
+
+func asClusters(clients map[contract.Site]*infinispan.Client) map[contract.Site]Cluster {
+	clusters := map[contract.Site]Cluster{}
+	for site, client := range clients {
+		clusters[site] = client
+	}
+	return clusters
 }
 
 // Handle is one inspection. Its only error is Misconfigured, for bad input.
@@ -89,7 +112,11 @@ func (h Handler) Handle(ctx context.Context, in contract.InspectInput) (contract
 		log.ErrorContext(ctx, "cannot inspect", "reason", contract.ReasonOf(err), "error", err)
 		return contract.Inspection{}, contract.Edge(err)
 	}
-	found := h.inspect(ctx)
+	found := h.inspect(ctx, in)
+	if in.Drift {
+		h.count(ctx, found)
+		return found, nil
+	}
 	log.InfoContext(ctx, "inspected", "accelerator", found.Accelerator.Problem, "took", h.Now().Sub(found.InspectedAt).String())
 	return found, nil
 }
@@ -104,9 +131,72 @@ func (h Handler) accept(in contract.InspectInput) error {
 	return nil
 }
 
+// reads run side by side; no read's failure ends another.
+type reads struct {
+	ctx   context.Context //nolint:containedctx // of this one inspection
+	group errgroup.Group
+}
+
+func (r *reads) read(what func(context.Context)) {
+	r.group.Go(func() error {
+		ctx, cancel := context.WithTimeoutCause(r.ctx, readTime, fmt.Errorf("no answer within %s", readTime))
+		defer cancel()
+		what(ctx)
+		return nil
+	})
+}
+
 // inspect reads everything side by side: the accelerator and then the targets
-// behind what it holds, each cluster, and the pause.
-func (h Handler) inspect(ctx context.Context) contract.Inspection {
+// behind what it holds, each cluster, the rules, what runs, and the pause. The
+// schedule's checks leave out what drift is not judged by.
+func (h Handler) inspect(ctx context.Context, in contract.InspectInput) contract.Inspection {
+	found := h.empty()
+	all := &reads{ctx: ctx}
+	clusters := h.Clusters
+	if in.Drift {
+		clusters = h.Watched
+	}
+	for i, site := range h.Deployment.Sites {
+		if cluster, ok := clusters[site.Name]; ok {
+			state := &contract.ClusterState{Verified: !site.Infinispan.InsecureSkipVerify}
+			found.Sites[i].Infinispan = state
+			all.readCluster(cluster, state)
+			if !in.Drift {
+				all.readCaches(cluster, state)
+			}
+		}
+	}
+	var held, described error
+	all.read(func(ctx context.Context) { described = h.describe(ctx, &found.Accelerator) })
+	all.read(func(ctx context.Context) {
+		if held = h.hold(ctx, &found); held == nil && !in.Drift {
+			h.countTargets(ctx, found.Sites)
+		}
+	})
+	for i := range found.Rules {
+		all.read(func(ctx context.Context) { h.readRule(ctx, &found.Rules[i]) })
+	}
+	all.read(func(ctx context.Context) { h.readRunning(ctx, &found) })
+	if h.Pauses != nil {
+		all.read(func(ctx context.Context) {
+			pause, err := h.Pauses.Read(ctx, h.Now())
+			found.Pause = pause
+			if p := contract.ProblemOf(err); p != nil {
+				found.PauseProblem = p.Text
+			}
+		})
+	}
+	_ = all.group.Wait()
+	// What the accelerator holds matters more than how it calls itself.
+	if found.Accelerator.Problem = contract.ProblemOf(held); held == nil {
+		found.Accelerator.Problem = contract.ProblemOf(described)
+	}
+	found.Drift = drift.Judge(found)
+	return found
+}
+
+// empty is an inspection before anything was read.
+func (h Handler) empty() contract.Inspection {
 	found := contract.Inspection{
 		Version: contract.Version, Deployment: h.Deployment.Name, Release: release.Version,
 		InspectedAt: h.Now().UTC(), WebhookUser: h.WebhookUser,
@@ -115,58 +205,33 @@ func (h Handler) inspect(ctx context.Context) contract.Inspection {
 		},
 		Sites: make([]contract.SiteState, len(h.Deployment.Sites)),
 	}
-	var all errgroup.Group // no read's failure ends another
-	read := func(what func(context.Context)) {
-		all.Go(func() error {
-			ctx, cancel := context.WithTimeoutCause(ctx, readTime, fmt.Errorf("no answer within %s", readTime))
-			defer cancel()
-			what(ctx)
-			return nil
-		})
-	}
 	for i, site := range h.Deployment.Sites {
 		found.Sites[i] = contract.SiteState{Name: site.Name, Endpoints: []contract.Endpoint{}}
-		if cluster, ok := h.Clusters[site.Name]; ok {
-			state := &contract.ClusterState{Verified: !site.Infinispan.InsecureSkipVerify}
-			found.Sites[i].Infinispan = state
-			readCluster(read, cluster, state)
-		}
 	}
-	var held, described error
-	read(func(ctx context.Context) { described = h.describe(ctx, &found.Accelerator) })
-	read(func(ctx context.Context) { held = h.hold(ctx, &found) })
-	if h.Pauses != nil {
-		read(func(ctx context.Context) {
-			pause, err := h.Pauses.Read(ctx, h.Now())
-			found.Pause = pause
-			if p := contract.ProblemOf(err); p != nil {
-				found.PauseProblem = p.Text
-			}
-		})
-	}
-	_ = all.Wait()
-	// What the accelerator holds matters more than how it calls itself.
-	if found.Accelerator.Problem = contract.ProblemOf(held); held == nil {
-		found.Accelerator.Problem = contract.ProblemOf(described)
+	for _, name := range h.RuleNames {
+		found.Rules = append(found.Rules, contract.RuleState{Name: name})
 	}
 	return found
 }
 
 // readCluster reads what one cluster says, each part for itself: the view needs
 // no ADMIN, the backups do.
-func readCluster(read func(func(context.Context)), cluster Cluster, state *contract.ClusterState) {
-	read(func(ctx context.Context) {
+func (r *reads) readCluster(cluster Cluster, state *contract.ClusterState) {
+	state.Caches = map[string]map[contract.Site]string{}
+	r.read(func(ctx context.Context) {
 		sees, err := cluster.Sees(ctx)
 		state.Sees, state.Problem = sees, contract.ProblemOf(err)
 	})
-	read(func(ctx context.Context) {
+	r.read(func(ctx context.Context) {
 		backups, err := cluster.Backups(ctx)
 		state.Backups, state.BackupsProblem = words(backups), contract.ProblemOf(err)
 	})
-	read(func(ctx context.Context) {
+}
+
+func (r *reads) readCaches(cluster Cluster, state *contract.ClusterState) {
+	r.read(func(ctx context.Context) {
 		caches, err := cluster.CacheBackups(ctx)
 		state.CachesProblem = contract.ProblemOf(err)
-		state.Caches = map[string]map[contract.Site]string{}
 		for cache, backups := range caches {
 			state.Caches[cache] = words(backups)
 		}

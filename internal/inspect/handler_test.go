@@ -84,6 +84,9 @@ func TestInspection(t *testing.T) {
 			{Name: siteB, Standing: contract.SiteEvidence{Endpoints: 1, Listeners: 1, InService: 1}, Endpoints: endpoint(1),
 				Targets: &contract.Targets{Healthy: 0, Total: 1}, Infinispan: cluster(siteA, "online")},
 		},
+		Rules: []contract.RuleState{{Name: world.Rule, State: "ENABLED"}},
+		Drift: []contract.DriftFinding{{Reason: contract.FencedSiteBack, Site: siteB,
+			Evidence: "site-b is in the accelerator (in service in 1 of 1 listeners) while site-a's replication towards it is offline"}},
 	}
 	if diff := cmp.Diff(want, look(t, handler(t, w))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

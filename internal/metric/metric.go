@@ -47,6 +47,15 @@ const (
 	Reporter   = "Reporter"
 )
 
+// What the scheduled check for drift finds. They are written when there is
+// something to say only: CloudWatch bills a metric for the hours that have it.
+const (
+	// Drift are the findings of one check.
+	Drift = "Drift"
+	// OneSiteLeft are checks that found one site in service.
+	OneSiteLeft = "OneSiteLeft"
+)
+
 type definition struct {
 	Name string `json:"Name"`
 	Unit string `json:"Unit"`

@@ -1,6 +1,6 @@
 // Package secret reads a password from Secrets Manager and keeps it for at most
-// a minute. It never shows one: not in an error, not in a log, not in a cache
-// that outlives the minute.
+// a minute (or an hour, see Keep). It never shows one: not in an error, not in a
+// log, not in a cache that outlives that time.
 package secret
 
 import (
@@ -23,6 +23,8 @@ import (
 const (
 	// MaxAge is how long a value is used without being read again.
 	MaxAge = 60 * time.Second
+	// KeptAge is the same for a Reader that Keep returned.
+	KeptAge = time.Hour
 	// RefreshBurst and RefreshEvery bound Refresh: that many at once, and one
 	// more for each interval that passed.
 	RefreshBurst = 3
@@ -49,6 +51,7 @@ type Reader struct {
 	id      string
 	options []func(*secretsmanager.Options)
 	advice  Advice
+	maxAge  time.Duration
 	flight  singleflight.Group
 
 	mu       sync.Mutex
@@ -92,17 +95,25 @@ func NewAdvising(client Client, id string, advice Advice) *Reader {
 	if advice.Check == nil {
 		advice.Check = unusable
 	}
-	r := &Reader{client: client, id: id, advice: advice}
+	r := &Reader{client: client, id: id, advice: advice, maxAge: MaxAge}
 	if a, err := arn.Parse(id); err == nil && a.Region != "" {
 		r.options = append(r.options, func(o *secretsmanager.Options) { o.Region = a.Region })
 	}
 	return r
 }
 
+// Keep lets the reader keep its value for KeptAge: for who asks a server, which
+// refuses a password that was revoked, every few minutes, day and night. Each
+// read of a secret is billed.
+func (r *Reader) Keep() *Reader {
+	r.maxAge = KeptAge
+	return r
+}
+
 // Format shows the secret's name, whatever the verb.
 func (r *Reader) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "secret "+r.id) }
 
-// Get returns the value, read at most MaxAge ago.
+// Get returns the value, read at most MaxAge ago (KeptAge after Keep).
 func (r *Reader) Get(ctx context.Context) (Value, error) {
 	if v, ok := r.cached(); ok {
 		return v, nil
@@ -133,7 +144,7 @@ func (r *Reader) Refresh(ctx context.Context, seen Value) (Value, bool, error) {
 func (r *Reader) cached() (Value, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.loadedAt.IsZero() || time.Since(r.loadedAt) >= MaxAge {
+	if r.loadedAt.IsZero() || time.Since(r.loadedAt) >= r.maxAge {
 		r.value, r.loadedAt = Value{}, time.Time{}
 		return Value{}, false
 	}

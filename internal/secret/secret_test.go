@@ -42,6 +42,30 @@ func get(t *testing.T, f func(context.Context) (secret.Value, error), want strin
 	}
 }
 
+// TestKeep: a reader that keeps its value reads once an hour, and again at once
+// when a server has refused the password.
+func TestKeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, reader := start(t)
+		reader.Keep()
+		for range 12 {
+			get(t, reader.Get, old)
+			time.Sleep(5 * time.Minute)
+		}
+		if n := len(fake.Calls()); n != 1 {
+			t.Errorf("%d reads within the hour", n)
+		}
+		fake.Set(id, "fresh-password")
+		get(t, reader.Get, "fresh-password")
+		fake.Set(id, old)
+		get(t, reader.Get, "fresh-password")
+		get(t, reader.Reread, old)
+		if n := len(fake.Calls()); n != 3 {
+			t.Errorf("%d reads, want one an hour and one that was asked for", n)
+		}
+	})
+}
+
 // TestMaxAge: a password that was revoked works for a minute at most.
 func TestMaxAge(t *testing.T) {
 	if secret.MaxAge > time.Minute {

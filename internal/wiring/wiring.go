@@ -105,13 +105,17 @@ func (f Function) Pauses() (pause.Reader, bool) {
 
 // Clusters are the clients of the sites that have an Infinispan.
 func (f Function) Clusters() (map[contract.Site]*infinispan.Client, error) {
+	return f.clusters(func(r *secret.Reader) *secret.Reader { return r })
+}
+
+func (f Function) clusters(with func(*secret.Reader) *secret.Reader) (map[contract.Site]*infinispan.Client, error) {
 	secrets := secretsmanager.NewFromConfig(f.aws)
 	clusters := map[contract.Site]*infinispan.Client{}
 	for _, site := range f.Deployment.Sites {
 		if site.Infinispan == nil {
 			continue
 		}
-		password := secret.Password{Reader: secret.New(secrets, site.Infinispan.PasswordSecret)}
+		password := secret.Password{Reader: with(secret.New(secrets, site.Infinispan.PasswordSecret))}
 		client, err := infinispan.New(site.Name, *site.Infinispan, password)
 		if err != nil {
 			return nil, err

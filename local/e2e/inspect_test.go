@@ -39,13 +39,19 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// inspection asks the deployed Inspect function.
+// inspection asks the deployed Inspect function, as a person does.
 func (s *scene) inspection() contract.Inspection {
 	s.t.Helper()
-	name, _ := s.functionOf(s.d.Name + "-inspect")
 	in, err := json.Marshal(contract.InspectInput{Version: contract.Version, Deployment: s.d.Name})
 	s.must(err)
-	out, err := plain(s.ctx, "lambda", http.MethodPost, "/2015-03-31/functions/"+name+"/invocations", string(in))
+	return s.inspected(string(in))
+}
+
+// inspected is the deployed Inspect function's answer to an input.
+func (s *scene) inspected(in string) contract.Inspection {
+	s.t.Helper()
+	name, _ := s.functionOf(s.d.Name + "-inspect")
+	out, err := plain(s.ctx, "lambda", http.MethodPost, "/2015-03-31/functions/"+name+"/invocations", in)
 	s.must(err)
 	var got contract.Inspection
 	s.must(json.Unmarshal(out, &got))
@@ -66,7 +72,7 @@ func inspectSteps(all map[string]step) {
 		"ReadListeners globalaccelerator:ListListeners", "ReadEndpointGroups globalaccelerator:ListEndpointGroups",
 		"ReadLoadBalancerTags elasticloadbalancing:DescribeTags", "ReadStatus globalaccelerator:DescribeAccelerator",
 		"ReadTargets elasticloadbalancing:DescribeTargetGroups", "ReadTargets elasticloadbalancing:DescribeTargetHealth",
-		"ReadPause ssm:GetParameter",
+		"ReadPause ssm:GetParameter", "ReadRules events:DescribeRule", "SeeWhatRuns states:ListExecutions",
 	} {
 		all["inspect "+key] = look
 	}
@@ -82,6 +88,10 @@ func inspect(s *scene, _ string, _ permission) string {
 		}
 	}
 	note(got.Accelerator.Problem)
+	note(got.RunningProblem)
+	for _, rule := range got.Rules {
+		note(rule.Problem)
+	}
 	for _, site := range got.Sites {
 		note(site.TargetsProblem)
 		note(site.Infinispan.Problem)

@@ -29,6 +29,8 @@ const (
 	SiteB      = contract.Site("site-b")
 	Password   = "infinispan-password"      //nolint:gosec // of a double
 	Pause      = "/sitefence/test/kc/pause" // the parameter's name
+	Bus        = "test"
+	Rule       = "kc-site-offline" // the one rule that is looked after
 	machine    = "arn:aws:states:eu-west-1:123456789012:stateMachine:kc-fence"
 )
 
@@ -41,6 +43,7 @@ type World struct {
 	Secrets     *awsfake.SecretsManager
 	States      *awsfake.States
 	Parameters  *awsfake.Parameters
+	Rules       *awsfake.Rules
 	Config      config.Deployment
 	t           testing.TB
 }
@@ -53,8 +56,9 @@ func LB(site contract.Site) string { return balancers.ARN(Region, "lb-"+string(s
 func New(t testing.TB, listeners ...ga.Listener) *World {
 	t.Helper()
 	w := &World{t: t, Accelerator: ga.New(ga.Options{}), Balancers: balancers.New(),
-		Secrets: &awsfake.SecretsManager{}, States: &awsfake.States{}, Parameters: &awsfake.Parameters{}}
+		Secrets: &awsfake.SecretsManager{}, States: &awsfake.States{}, Parameters: &awsfake.Parameters{}, Rules: &awsfake.Rules{}}
 	w.Parameters.Set(Pause, "{}")
+	w.Rules.Set(Bus, Rule, "ENABLED")
 	w.must(w.Accelerator.Start())
 	t.Cleanup(func() { _ = w.Accelerator.Close(); w.Balancers.Close() })
 	if listeners == nil {
@@ -99,6 +103,9 @@ func (w *World) environment(t testing.TB) {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER":           serve(w.Secrets),
 		"AWS_ENDPOINT_URL_SFN":                       serve(w.States),
 		"AWS_ENDPOINT_URL_SSM":                       serve(w.Parameters),
+		"AWS_ENDPOINT_URL_EVENTBRIDGE":               serve(w.Rules),
+		config.EnvBus:                                Bus,
+		config.EnvRules:                              Rule,
 		config.EnvPauseParameter:                     Pause,
 		config.EnvFenceMachine:                       machine,
 		config.EnvGuardMachine:                       strings.Replace(machine, "-fence", "-guard", 1),
