@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -24,6 +25,12 @@ func (c Command) String() string { return strings.Join(c.Words, " ") }
 // Program is the command's name without its folder.
 func (c Command) Program() string {
 	return c.Words[0][strings.LastIndex(c.Words[0], "/")+1:]
+}
+
+// AsksAWS reports whether the command speaks to AWS or to what is deployed there,
+// or reads what such a command wrote.
+func (c Command) AsksAWS() bool {
+	return slices.Contains([]string{"aws", "curl", "jq"}, c.Program())
 }
 
 // Script is the block's commands without what a terminal answered.
