@@ -31,7 +31,7 @@ func main() {
 func install(ctx context.Context) error {
 	started := time.Now()
 	steps := map[string]func(context.Context, string) (string, error){
-		"the AWS emulator (10 s the first time)": emulator.Setup,
+		"the AWS emulator (10 s the first time)":   emulator.Setup,
 		"AWS's command line (10 s the first time)": awscli.Setup,
 		"Alertmanager and amtool, built from source (1 to 2 min the first time)": func(ctx context.Context, dir string) (string, error) {
 			if _, err := alertmanager.Setup(ctx, dir); err != nil {
