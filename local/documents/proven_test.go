@@ -19,6 +19,7 @@ const everything = "make ci"
 // in a block that speaks to AWS: `make ci`, or a test by its package's folder and
 // its name.
 var provenBy = map[string]string{
+	"go build -o build/sitefence ./cmd/sitefence": "local/commands TestScripts",
 	"make test": everything,
 	"make demo": "local/demo TestDemo",
 	"make fuzz": everything,
