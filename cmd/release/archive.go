@@ -11,32 +11,32 @@ import (
 	"time"
 )
 
-// entry is one file of an archive.
-type entry struct {
-	name, path string
-	mode       fs.FileMode
+// Entry is one file of an archive.
+type Entry struct {
+	Name, Path string
+	Mode       fs.FileMode
 }
 
 // epoch is the time of every file in an archive: the first that a zip can say.
 var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// writeZip writes an archive that depends on names, modes and contents alone.
-func writeZip(path string, entries ...entry) error {
+// WriteZip writes an archive that depends on names, modes and contents alone.
+func WriteZip(path string, entries ...Entry) error {
 	var archive bytes.Buffer
 	w := zip.NewWriter(&archive)
 	for _, e := range entries {
-		data, err := os.ReadFile(e.path)
+		data, err := os.ReadFile(e.Path)
 		if err != nil {
 			return err
 		}
-		header := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: epoch}
-		header.SetMode(e.mode)
+		header := &zip.FileHeader{Name: e.Name, Method: zip.Deflate, Modified: epoch}
+		header.SetMode(e.Mode)
 		file, err := w.CreateHeader(header)
 		if err != nil {
-			return fmt.Errorf("archiving %s: %w", e.name, err)
+			return fmt.Errorf("archiving %s: %w", e.Name, err)
 		}
 		if _, err := file.Write(data); err != nil {
-			return fmt.Errorf("archiving %s: %w", e.name, err)
+			return fmt.Errorf("archiving %s: %w", e.Name, err)
 		}
 	}
 	if err := w.Close(); err != nil {
@@ -48,7 +48,8 @@ func writeZip(path string, entries ...entry) error {
 // sumsFile holds the sums, as `sha256sum --check` reads them.
 const sumsFile = "SHA256SUMS"
 
-func writeSums(dir string) error {
+// WriteSums writes the sums of all files of the folder.
+func WriteSums(dir string) error {
 	files, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		return err

@@ -29,19 +29,19 @@ func (r Release) bills(ctx context.Context, out string) error {
 			return err
 		}
 		path := filepath.Join(out, name+".cdx.json")
-		if err := r.run(ctx, p.environment(), filepath.Join(r.Tools, "cyclonedx-gomod"), "app", "-json", "-noserial", "-main", main, "-output", path, r.Root); err != nil {
+		if err := r.run(ctx, p.environment(), r.Bill, "app", "-json", "-noserial", "-main", main, "-output", path, r.Root); err != nil {
 			return err
 		}
-		if err := settle(path, r.Version); err != nil {
+		if err := Settle(path, r.Version); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle takes out of a bill when it was made, and names the release instead of
+// Settle takes out of a bill when it was made, and names the release instead of
 // what the tool guesses from a clone's tags.
-func settle(path, version string) error {
+func Settle(path, version string) error {
 	data, err := os.ReadFile(path) //nolint:gosec // just written
 	if err != nil {
 		return err

@@ -1,12 +1,12 @@
 // Release builds what a release consists of, byte for byte the same from the same
 // sources wherever it runs. Run it in the repository's root, after `make setup`:
 //
-//	go run ./cmd/release -tools DIR          into build/release/<version>
-//	go run ./cmd/release -tools DIR -check   twice, the second time from a copy of
+//	go run ./cmd/release -tool PATH          into build/release/<version>
+//	go run ./cmd/release -tool PATH -check   twice, the second time from a copy of
 //	                                         the sources elsewhere, for this
 //	                                         machine's platform only, and compares
 //
-// DIR holds cyclonedx-gomod. It writes
+// PATH is that of cyclonedx-gomod. It writes
 //
 //	function-<name>-<arch>.zip         a Lambda function's bootstrap
 //	sitefence-<os>-<arch>.zip          the operator's command
@@ -39,18 +39,18 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	tools := flag.String("tools", "", "the folder with cyclonedx-gomod")
+	tool := flag.String("tool", "", "the path of cyclonedx-gomod")
 	check := flag.Bool("check", false, "build twice and compare; keep nothing")
 	flag.Parse()
-	if *tools == "" {
-		return errors.New("-tools: got nothing, want the folder with cyclonedx-gomod")
+	if *tool == "" {
+		return errors.New("-tool: got nothing, want the path of cyclonedx-gomod")
 	}
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	r := Release{Root: root, Tools: *tools, Version: release.Version, Platforms: Platforms}
+	r := Release{Root: root, Bill: *tool, Version: release.Version, Platforms: Platforms}
 	if *check {
 		r.Platforms = []Platform{{runtime.GOOS, runtime.GOARCH}}
 		if err := Check(ctx, r); err != nil {

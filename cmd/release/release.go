@@ -22,8 +22,8 @@ var architectures = []string{"amd64", "arm64"}
 
 // Release says what to build from which sources.
 type Release struct {
-	Root, Tools, Version string
-	Platforms            []Platform
+	Root, Bill, Version string // Bill is the path of cyclonedx-gomod
+	Platforms           []Platform
 }
 
 // Build builds everything into the folder, which is replaced when all of it is
@@ -42,7 +42,7 @@ func (r Release) Build(ctx context.Context, out string) error {
 			return err
 		}
 	}
-	if err := writeSums(temporary); err != nil {
+	if err := WriteSums(temporary); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(out); err != nil {
@@ -70,7 +70,7 @@ func (r Release) functions(ctx context.Context, out string) error {
 		}
 		for _, path := range built {
 			name := "function-" + filepath.Base(filepath.Dir(path)) + "-" + arch + ".zip"
-			if err := writeZip(filepath.Join(out, name), entry{"bootstrap", path, 0o755}); err != nil {
+			if err := WriteZip(filepath.Join(out, name), Entry{"bootstrap", path, 0o755}); err != nil {
 				return err
 			}
 		}
@@ -87,7 +87,7 @@ func (r Release) commands(ctx context.Context, out string) error {
 			return err
 		}
 		name := "sitefence-" + p.OS + "-" + p.Arch + ".zip"
-		if err := writeZip(filepath.Join(out, name), entry{"sitefence", binary, 0o755}, entry{"LICENSE", filepath.Join(r.Root, "LICENSE"), 0o644}); err != nil {
+		if err := WriteZip(filepath.Join(out, name), Entry{"sitefence", binary, 0o755}, Entry{"LICENSE", filepath.Join(r.Root, "LICENSE"), 0o644}); err != nil {
 			return err
 		}
 	}

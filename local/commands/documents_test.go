@@ -55,19 +55,6 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// queues leads AWS's command line to the emulator for queues too, for which it
-// has a host of its own; and one report lies there that could not be delivered.
-const queues = `aws() {
-  case $1 in
-  sqs) command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@" ;;
-  *) command aws "$@" ;;
-  esac
-}
-LETTERS=$(aws sqs list-queues --query "QueueUrls[?contains(@, 'keycloak')] | [0]" --output text)
-aws sqs send-message --queue-url "$LETTERS" --message-body "$EVENT" \
-  --message-attributes '{"ERROR_CODE":{"DataType":"String","StringValue":"NO_PERMISSIONS"}}'
-`
-
 // script is all that asks AWS in one document.
 func script(t *testing.T, blocks []document.Block) string {
 	t.Helper()
@@ -84,9 +71,6 @@ func script(t *testing.T, blocks []document.Block) string {
 			// A password is asked for at most once a block.
 			fmt.Fprintf(&all, "echo '## %s' >&2\n{\n%s} <<< \"$TYPED\"\n", b.Place(), b.Script())
 		}
-	}
-	if strings.Contains(all.String(), "aws sqs ") {
-		return queues + all.String()
 	}
 	return all.String()
 }
@@ -164,7 +148,8 @@ func fencedWorld(t *testing.T) []string {
 	return append(slices.DeleteFunc(reach.Env, func(kv string) bool { return strings.HasSuffix(kv, "=") }), // unset in a handle
 
 		"GUARD="+d.Guard, "FENCE="+d.Fence, "RESTORE="+d.Restore,
-		"EXECUTION="+fence.ARN, "FENCE_EXECUTION="+fence.ARN, "GUARD_EXECUTION="+guard.ARN, "EVENT="+guard.Input,
+		"EXECUTION="+fence.ARN, "FENCE_EXECUTION="+fence.ARN, "GUARD_EXECUTION="+guard.ARN,
+		"BUS="+deployed.Outputs["BusName"], "RULE=keycloak-site-offline",
 		"ACCELERATOR="+d.Accelerator.ARN, "LISTENER="+listener, "GROUP="+listener+"/endpoint-group/000000000001",
 		"ENDPOINT="+d.Balancers[siteB], "WEIGHT=128", "PRESERVE=true",
 		"NLB_OF_SITE_A="+d.Balancers[siteA], "NLB_OF_SITE_B="+d.Balancers[siteB],

@@ -20,9 +20,11 @@ const everything = "make ci"
 // its name.
 var provenBy = map[string]string{
 	"go build -o build/sitefence ./cmd/sitefence": "local/commands TestScripts",
-	"make test": everything,
-	"make demo": "local/demo TestDemo",
-	"make fuzz": everything,
+	"make setup":     everything,
+	"make test-fast": everything,
+	"make test":      everything,
+	"make demo":      "local/demo TestDemo",
+	"make fuzz":      everything,
 }
 
 // TestEveryCommandIsProven: no shell block of the documents holds a command that
