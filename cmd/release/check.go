@@ -73,7 +73,7 @@ func copySources(ctx context.Context, from, to string) error {
 			return err
 		}
 		path := filepath.Join(to, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // sources
 			return err
 		}
 		if err := os.WriteFile(path, data, 0o644); err != nil { //nolint:gosec // a source

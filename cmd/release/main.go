@@ -50,9 +50,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	r := Release{Root: root, Bill: *tool, Version: release.Version, Platforms: Platforms}
+	r := Release{Root: root, Bill: *tool, Version: release.Version, Platforms: Platforms, Architectures: Architectures}
 	if *check {
-		r.Platforms = []Platform{{runtime.GOOS, runtime.GOARCH}}
+		r.Platforms, r.Architectures = []Platform{{runtime.GOOS, runtime.GOARCH}}, []string{runtime.GOARCH}
 		if err := Check(ctx, r); err != nil {
 			return err
 		}

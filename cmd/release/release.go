@@ -17,19 +17,20 @@ type Platform struct{ OS, Arch string }
 // Platforms are those of the operator's command.
 var Platforms = []Platform{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}}
 
-// architectures are those of the functions.
-var architectures = []string{"amd64", "arm64"}
+// Architectures are those of the functions.
+var Architectures = []string{"amd64", "arm64"}
 
 // Release says what to build from which sources.
 type Release struct {
 	Root, Bill, Version string // Bill is the path of cyclonedx-gomod
 	Platforms           []Platform
+	Architectures       []string
 }
 
 // Build builds everything into the folder, which is replaced when all of it is
 // there: a release is whole or not there.
 func (r Release) Build(ctx context.Context, out string) error {
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil { //nolint:gosec // for everybody
 		return err
 	}
 	temporary, err := os.MkdirTemp(filepath.Dir(out), ".new-")
@@ -48,7 +49,7 @@ func (r Release) Build(ctx context.Context, out string) error {
 	if err := os.RemoveAll(out); err != nil {
 		return err
 	}
-	if err := os.Chmod(temporary, 0o755); err != nil {
+	if err := os.Chmod(temporary, 0o755); err != nil { //nolint:gosec // for everybody
 		return err
 	}
 	return os.Rename(temporary, out)
@@ -57,7 +58,7 @@ func (r Release) Build(ctx context.Context, out string) error {
 // functions zips each function's bootstrap. The CDK adds a deployment's part of
 // the configuration when it deploys; it is no part of a release.
 func (r Release) functions(ctx context.Context, out string) error {
-	for _, arch := range architectures {
+	for _, arch := range r.Architectures {
 		if err := r.run(ctx, nil, "go", "run", "./cmd/buildfunctions", "-arch", arch); err != nil {
 			return err
 		}
