@@ -9,39 +9,17 @@ import (
 	"path/filepath"
 )
 
-// bills writes what is compiled into the command and into each function.
-func (r Release) bills(ctx context.Context, out string) error {
-	mains, err := filepath.Glob(filepath.Join(r.Root, "functions", "*"))
-	if err != nil {
+// bill writes what is compiled into a binary, as the binary itself says.
+func (r Release) bill(ctx context.Context, binary, path string) error {
+	if err := r.run(ctx, nil, r.Bill, "bin", "-json", "-noserial", "-std", "-version", "v"+r.Version, "-output", path, binary); err != nil {
 		return err
 	}
-	platform := map[string]Platform{filepath.Join(r.Root, "cmd", "sitefence"): r.Platforms[0]}
-	for _, dir := range mains {
-		platform[dir] = Platform{"linux", "arm64"}
-	}
-	for dir, p := range platform {
-		name := filepath.Base(dir)
-		if filepath.Base(filepath.Dir(dir)) == "functions" {
-			name = "function-" + name
-		}
-		main, err := filepath.Rel(r.Root, dir)
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(out, name+".cdx.json")
-		if err := r.run(ctx, p.environment(), r.Bill, "app", "-json", "-noserial", "-main", main, "-output", path, r.Root); err != nil {
-			return err
-		}
-		if err := Settle(path, r.Version); err != nil {
-			return err
-		}
-	}
-	return nil
+	return Settle(path)
 }
 
-// Settle takes out of a bill when it was made, and names the release instead of
-// what the tool guesses from a clone's tags.
-func Settle(path, version string) error {
+// Settle takes out of a bill what differs from one run to the next: when it was
+// made, and the sums of the tool that made it.
+func Settle(path string) error {
 	data, err := os.ReadFile(path) //nolint:gosec // just written
 	if err != nil {
 		return err
@@ -51,12 +29,16 @@ func Settle(path, version string) error {
 		return fmt.Errorf("reading %s: %w", filepath.Base(path), err)
 	}
 	metadata, _ := bill["metadata"].(map[string]any)
-	component, _ := metadata["component"].(map[string]any)
-	guessed, _ := component["version"].(string)
-	if guessed == "" {
-		return fmt.Errorf("reading %s: the main component has no version", filepath.Base(path))
+	if metadata["component"] == nil {
+		return fmt.Errorf("reading %s: it has no main component", filepath.Base(path))
 	}
 	delete(metadata, "timestamp")
+	tools, _ := metadata["tools"].([]any)
+	for _, tool := range tools {
+		if tool, ok := tool.(map[string]any); ok {
+			delete(tool, "hashes")
+		}
+	}
 	var settled bytes.Buffer
 	encoder := json.NewEncoder(&settled)
 	encoder.SetEscapeHTML(false)
@@ -64,5 +46,5 @@ func Settle(path, version string) error {
 	if err := encoder.Encode(bill); err != nil {
 		return err
 	}
-	return os.WriteFile(path, bytes.ReplaceAll(settled.Bytes(), []byte(guessed), []byte("v"+version)), 0o644) //nolint:gosec // for everybody
+	return os.WriteFile(path, settled.Bytes(), 0o644) //nolint:gosec // for everybody
 }

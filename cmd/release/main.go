@@ -11,7 +11,7 @@
 //	function-<name>-<arch>.zip         a Lambda function's bootstrap
 //	sitefence-<os>-<arch>.zip          the operator's command
 //	sitefence.template.json            the stack of the example configuration
-//	*.cdx.json                         what is compiled into the above: CycloneDX
+//	*.cdx.json                         what is compiled into each of them: CycloneDX
 //	SHA256SUMS                         of all of these
 package main
 

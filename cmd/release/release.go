@@ -38,7 +38,7 @@ func (r Release) Build(ctx context.Context, out string) error {
 		return err
 	}
 	defer os.RemoveAll(temporary) //nolint:errcheck // moved away, or half built
-	for _, step := range []func(context.Context, string) error{r.functions, r.commands, r.template, r.bills} {
+	for _, step := range []func(context.Context, string) error{r.functions, r.commands, r.template} {
 		if err := step(ctx, temporary); err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func (r Release) functions(ctx context.Context, out string) error {
 			return fmt.Errorf("no function was built for %s", arch)
 		}
 		for _, path := range built {
-			name := "function-" + filepath.Base(filepath.Dir(path)) + "-" + arch + ".zip"
-			if err := WriteZip(filepath.Join(out, name), Entry{"bootstrap", path, 0o755}); err != nil {
+			name := "function-" + filepath.Base(filepath.Dir(path)) + "-" + arch
+			if err := r.pack(ctx, filepath.Join(out, name), Entry{"bootstrap", path, 0o755}); err != nil {
 				return err
 			}
 		}
@@ -87,12 +87,20 @@ func (r Release) commands(ctx context.Context, out string) error {
 		if err := r.run(ctx, p.environment(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", binary, "./cmd/sitefence"); err != nil {
 			return err
 		}
-		name := "sitefence-" + p.OS + "-" + p.Arch + ".zip"
-		if err := WriteZip(filepath.Join(out, name), Entry{"sitefence", binary, 0o755}, Entry{"LICENSE", filepath.Join(r.Root, "LICENSE"), 0o644}); err != nil {
+		license := Entry{"LICENSE", filepath.Join(r.Root, "LICENSE"), 0o644}
+		if err := r.pack(ctx, filepath.Join(out, "sitefence-"+p.OS+"-"+p.Arch), Entry{"sitefence", binary, 0o755}, license); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pack writes the archive of a binary and what goes with it, and its bill.
+func (r Release) pack(ctx context.Context, path string, binary Entry, more ...Entry) error {
+	if err := WriteZip(path+".zip", append([]Entry{binary}, more...)...); err != nil {
+		return err
+	}
+	return r.bill(ctx, binary.Path, path+".cdx.json")
 }
 
 // environment fixes what would change a binary. The root module alone: in the

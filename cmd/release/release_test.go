@@ -97,12 +97,13 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// The bill names the release and no time; its references hold on.
+// A bill holds neither its time nor the tool's sums; the rest stays.
 func TestSettle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.cdx.json")
-	write(t, path, `{"bomFormat":"CycloneDX","metadata":{"timestamp":"2026-11-26T12:00:00Z","component":{"bom-ref":"pkg:golang/x@v0.0.0-2026-abc?type=module","name":"x","version":"v0.0.0-2026-abc"}},
-		"dependencies":[{"ref":"pkg:golang/x@v0.0.0-2026-abc?type=module"}]}`)
-	if err := release.Settle(path, "0.2.0"); err != nil {
+	write(t, path, `{"bomFormat":"CycloneDX","metadata":{"timestamp":"2026-11-26T12:00:00Z",
+		"tools":[{"name":"cyclonedx-gomod","version":"v1.9.0","hashes":[{"alg":"MD5","content":"abc"}]}],
+		"component":{"name":"x","version":"v0.2.0","hashes":[{"alg":"MD5","content":"def"}]}}}`)
+	if err := release.Settle(path); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -113,14 +114,14 @@ func TestSettle(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"bomFormat": "CycloneDX",
-		"metadata":     map[string]any{"component": map[string]any{"bom-ref": "pkg:golang/x@v0.2.0?type=module", "name": "x", "version": "v0.2.0"}},
-		"dependencies": []any{map[string]any{"ref": "pkg:golang/x@v0.2.0?type=module"}}}
+	want := map[string]any{"bomFormat": "CycloneDX", "metadata": map[string]any{
+		"tools":     []any{map[string]any{"name": "cyclonedx-gomod", "version": "v1.9.0"}},
+		"component": map[string]any{"name": "x", "version": "v0.2.0", "hashes": []any{map[string]any{"alg": "MD5", "content": "def"}}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	write(t, path, `{"metadata":{}}`)
-	if err := release.Settle(path, "0.2.0"); err == nil {
+	if err := release.Settle(path); err == nil {
 		t.Error("a bill without its main component is taken")
 	}
 }
