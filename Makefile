@@ -3,6 +3,7 @@
 
 GOLANGCI_LINT := v2.15.0
 STATICCHECK   := v0.8.2
+CYCLONEDX     := v1.9.0
 BIN           := $(CURDIR)/.cache/bin
 GOTEST        := go test -race -shuffle=on
 # These start processes, watch clocks or search for minutes: one package at a time.
@@ -15,7 +16,7 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth ci clean
+.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth release release-check ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -143,10 +144,23 @@ synth: setup
 	npx cdk synth --quiet -c config=sitefence.example.yaml --output build/cdk.out
 	npx cdk synth --quiet -c config=tools/review.yaml --output build/cdk.rich
 
+# What a release consists of, in build/release/<version>: see CONTRIBUTING.md.
+release: prerequisites node_modules/.package-lock.json $(BIN)/cyclonedx-gomod-$(CYCLONEDX)
+	go run ./cmd/release -tool $(BIN)/cyclonedx-gomod-$(CYCLONEDX)
+
+# The same sources make the same release, wherever they lie.
+release-check: prerequisites node_modules/.package-lock.json $(BIN)/cyclonedx-gomod-$(CYCLONEDX)
+	go run ./cmd/release -tool $(BIN)/cyclonedx-gomod-$(CYCLONEDX) -check
+
+$(BIN)/cyclonedx-gomod-$(CYCLONEDX):
+	@mkdir -p $(BIN)
+	cd / && GOWORK=off GOBIN=$(BIN) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
+	@mv $(BIN)/cyclonedx-gomod $@
+
 # Everything that must hold; nothing is skipped for want of a tool.
 ci: export SITEFENCE_REAL := 1
 ci: FUZZTIME := 10s
-ci: lint review test worlds fuzz synth
+ci: lint review test worlds fuzz synth release-check
 
 clean:
 	rm -rf build cdk.out .cache node_modules tools/nag/node_modules

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -25,6 +26,17 @@ var errNoPython = errors.New("no python3, version 3.10 or newer, with its venv m
 // Python interpreter that runs it. It needs a package index the first time:
 // about 10 seconds and 90 MB.
 func Setup(ctx context.Context, cacheDir string) (interpreter string, err error) {
+	requirements, err := python.ReadFile("python/requirements.txt")
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(requirements)
+	return SetupPython(ctx, cacheDir, "emulator/"+hex.EncodeToString(sum[:4]), requirements)
+}
+
+// SetupPython is Setup for any list of Python packages: a complete one, in pip's
+// format. The folder is named after name and the interpreter's version.
+func SetupPython(ctx context.Context, cacheDir, name string, requirements []byte) (interpreter string, err error) {
 	if cacheDir == "" {
 		if cacheDir, err = cache.Dir(); err != nil {
 			return "", err
@@ -34,13 +46,7 @@ func Setup(ctx context.Context, cacheDir string) (interpreter string, err error)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	requirements, err := python.ReadFile("python/requirements.txt")
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(requirements)
-	name := fmt.Sprintf("emulator/python%s-%s", version, hex.EncodeToString(sum[:4]))
-	dir, err := cache.Install(ctx, cacheDir, name, func(ctx context.Context, dir string) error {
+	dir, err := cache.Install(ctx, cacheDir, path.Join(path.Dir(name), "python"+version+"-"+path.Base(name)), func(ctx context.Context, dir string) error {
 		if err := install(ctx, base, dir, requirements); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

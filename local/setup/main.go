@@ -1,5 +1,5 @@
-// Command setup installs what the demo and the tests run: the AWS emulator,
-// Alertmanager and Prometheus, pinned, into .cache. It does nothing that was
+// Command setup installs what the demo and the tests run: the AWS emulator, AWS's
+// command line, Alertmanager and Prometheus, pinned, into .cache. It does nothing that was
 // done before.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sitefence/sitefence/local/alertmanager"
+	"github.com/sitefence/sitefence/local/awscli"
 	"github.com/sitefence/sitefence/local/emulator"
 	"github.com/sitefence/sitefence/local/prometheus"
 )
@@ -30,7 +31,8 @@ func main() {
 func install(ctx context.Context) error {
 	started := time.Now()
 	steps := map[string]func(context.Context, string) (string, error){
-		"the AWS emulator (10 s the first time)": emulator.Setup,
+		"the AWS emulator (10 s the first time)":   emulator.Setup,
+		"AWS's command line (10 s the first time)": awscli.Setup,
 		"Alertmanager and amtool, built from source (1 to 2 min the first time)": func(ctx context.Context, dir string) (string, error) {
 			if _, err := alertmanager.Setup(ctx, dir); err != nil {
 				return "", err

@@ -30,6 +30,13 @@ type Invocation struct {
 	cancel  context.CancelFunc
 }
 
+// Invoked is how often functions have been called.
+func (w *World) Invoked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.invocations)
+}
+
 func (i *Invocation) String() string { return i.Run.Name + "/" + i.Function }
 
 // acts reports whether the function may change something.
