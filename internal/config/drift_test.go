@@ -33,7 +33,7 @@ func TestDrift(t *testing.T) {
 		"a number":       {"drift: {oneSiteLeftAfter: 24}", on(0), `drift.oneSiteLeftAfter: got a number`},
 		"no yes or no":   {"drift: {enabled: maybe}", on(0), `drift.enabled: got text, want true or false`},
 		"a word":         {"drift: off", on(0), `drift: got`},
-		"another field":  {"drift: {every: 5m}", on(0), `drift.every: got an unknown field, want one of enabled, oneSiteLeftAfter`},
+		"another field":  {"drift: {every: 5m}", on(0), `drift.every: unknown field; known here: enabled, oneSiteLeftAfter`},
 		"in a list":      {"drift: [on]", on(0), `drift: got a list`},
 		"negative hours": {"drift: {oneSiteLeftAfter: -1h}", on(0), `drift.oneSiteLeftAfter: got "-1h"`},
 	} {

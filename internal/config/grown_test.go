@@ -15,7 +15,7 @@ import (
 func TestUnknownFields(t *testing.T) {
 	const preferred = "    sites:\n"
 	tests := map[string]struct{ old, new, want string }{
-		"root":          {"webhook:", "notification: hunter2\nwebhook:", "notification: unknown field: did you mean notifications? known here: webhook, deployments, notifications, tuning, tags (line 2)"},
+		"root":          {"webhook:", "notification: hunter2\nwebhook:", "notification: unknown field: did you mean notifications? known here: webhook, deployments, notifications, drift, tuning, tags (line 2)"},
 		"webhook":       {"user: alertmanager", "user: alertmanager\n  passwordSecert: hunter2", "webhook.passwordSecert: unknown field: did you mean passwordSecret? known here: user, passwordSecret (line 4)"},
 		"case":          {"user: alertmanager", "user: alertmanager\n  passwordsecret: hunter2", "webhook.passwordsecret: unknown field: did you mean passwordSecret?"},
 		"underscore":    {"user: alertmanager", "user: alertmanager\n  password_secret: hunter2", "webhook.password_secret: unknown field: did you mean passwordSecret?"},
@@ -65,10 +65,11 @@ tuning:
 		t.Errorf("network (-want +got):\n%s", diff)
 	}
 	want := config.Tuning{
-		Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, ConfirmAfter: config.DefaultConfirmAfter,
+		Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true, ConfirmAfter: config.DefaultConfirmAfter,
 		IngestConcurrency: 10, PermissionsBoundary: "arn:aws:iam::123456789012:policy/boundary",
 		SecretKeyARNs: []string{"arn:aws:kms:eu-west-1:123456789012:key/mrk-1"}, LogKeyARN: "arn:aws:kms:eu-west-1:123456789012:key/2",
 		Functions: map[string]config.Function{"checkhealth": {MemoryMB: 1024, TimeoutSeconds: 15}, "resync": {TimeoutSeconds: 30}},
+		Guard:     config.DefaultGuardLimits, Fence: config.DefaultFenceLimits,
 	}
 	if diff := cmp.Diff(want, got.Tuning); diff != "" {
 		t.Errorf("tuning (-want +got):\n%s", diff)

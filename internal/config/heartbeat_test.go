@@ -32,7 +32,7 @@ func TestHeartbeat(t *testing.T) {
 		"no silence":     {"    heartbeat: {}\n", 0, "the field is required"},
 		"unknown field":  {"    heartbeat: {silence: 15m, every: 1m}\n", 0, "deployments[0].heartbeat.every"},
 		"not a mapping":  {"    heartbeat: 15m\n", 0, "deployments[0].heartbeat"},
-		"at the top":     {"heartbeat: {silence: 15m}\n", 0, "an unknown field"},
+		"at the top":     {"heartbeat: {silence: 15m}\n", 0, "heartbeat: unknown field"},
 		"not every site": {"    heartbeat: true\n", 0, "deployments[0].heartbeat"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func TestLimits(t *testing.T) {
 			"tuning.guard.rechecks: got a number, want a whole number", "tuning.guard.recheckWait: got a number", `tuning.guard.alertAge: got "1h30m", want a time as 15s, 10m or 1h`,
 			"tuning.guard.giveUpAfter: got a list", "tuning.fence.rechecks: got text"}},
 		"huge":     {"guard: {rechecks: 99999999999999999999, giveUpAfter: 99999h}", nil, []string{"tuning.guard.rechecks: got ", `tuning.guard.giveUpAfter: got "99999h"`}},
-		"unknown":  {"guard: {retries: 3}", nil, []string{"tuning.guard.retries: got an unknown field"}},
+		"unknown":  {"guard: {retries: 3}", nil, []string{"tuning.guard.retries: unknown field; known here: rechecks, recheckWait"}},
 		"no group": {"guard: 8", nil, []string{"tuning.guard: got a number, want a mapping"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,12 +37,17 @@ deployments:
     preferred: site-a
     preferenceDelay: 20s
     network: {vpcId: vpc-0123456789abcdef0, subnetIds: [subnet-0123456789abcdef0], securityGroupIds: [sg-0123456789abcdef0]}
+    heartbeat: {silence: 15m}
   - name: shop
     accelerator: {arn: "arn:aws:globalaccelerator::123456789012:accelerator/5678efab", dnsNames: [a2.awsglobalaccelerator.com]}
     sites: [{name: east, infinispan: none}, {name: west, infinispan: none}]
 notifications:
   emails: [a@example.com]
   kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234
+  encrypted: false
+  chatTopic: true
+  runbooks: https://wiki.example.com/runbooks
+drift: {enabled: true, oneSiteLeftAfter: 12h}
 tuning:
   architecture: amd64
   reservedConcurrency: true
@@ -50,6 +55,7 @@ tuning:
   logRetentionDays: 30
   logKeyArn: arn:aws:kms:eu-west-1:123456789012:key/5678
   tracing: false
+  dashboards: false
   confirmAfter: 5s
   permissionsBoundary: arn:aws:iam::123456789012:policy/a/boundary
   secretKeyArns: ["arn:aws:kms:eu-west-1:123456789012:key/1234"]
@@ -60,6 +66,8 @@ tuning:
     takeoffline: {memory: 1024, timeout: 20s}
     resync: {memory: 1024, timeout: 45s}
     inspect: {memory: 1024, timeout: 20s}
+  guard: {rechecks: 8, recheckWait: 15s, alertAge: 10m, giveUpAfter: 1h}
+  fence: {rechecks: 3, recheckWait: 5s, halfwayRechecks: 8, updateTries: 12, deployWait: 10m}
 tags: {team: identity}
 `
 
