@@ -84,9 +84,8 @@ func architecture(a config.Architecture) awslambda.Architecture {
 // newLogGroup makes a log group that outlives the stack: what a fence did must
 // stay readable after `cdk destroy`, until the retention has passed.
 func newLogGroup(scope constructs.Construct, prefix, label string, tuning config.Tuning) awslogs.LogGroup {
-	stack := *awscdk.Stack_Of(scope).StackName()
 	return awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(fmt.Sprintf("%s/%s-%s-%s", prefix, stack, label, suffix())),
+		LogGroupName:  jsii.String(fmt.Sprintf("%s/%s-%s-%s", prefix, owner(scope), label, suffix())),
 		Retention:     retention(tuning.LogRetentionDays),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})

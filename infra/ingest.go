@@ -20,6 +20,8 @@ const (
 
 // IngestProps is the door: the function that takes Alertmanager's webhook.
 type IngestProps struct {
+	// Config is the whole configuration: ingest maps alerts to all its deployments.
+	// Without Webhook.PasswordSecret a secret with a random password is made.
 	Config config.Config
 	Assets Assets
 	Bus    Bus
@@ -32,8 +34,12 @@ type Ingest struct {
 	Secret   string // the ARN, or the name as configured
 }
 
+// NewIngest makes the function with its URL and, if none is named, its secret.
 func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
-	scope = constructs.NewConstruct(scope, jsii.String("Ingest"))
+	if err := checkTuning(props.Config.Tuning); err != nil {
+		return Ingest{}, err
+	}
+	scope = enter(scope, "Ingest")
 	code, err := props.Assets.Stage("stack", "ingest", props.Config.Ingest())
 	if err != nil {
 		return Ingest{}, err

@@ -17,14 +17,16 @@ import (
 
 // NotificationsProps says who hears of alarms and fences.
 type NotificationsProps struct {
+	// Notifications is Config.Notifications. Default: a topic that nobody hears yet.
 	Notifications config.Notifications
-	Bus           Bus
+	Bus           Bus // where the news comes from
 }
 
 // Notifications is the topic, and the rules that put news of fences on it.
 type Notifications struct {
 	Topic     awssns.Topic
 	RuleNames []string
+	owner     string // whose alarms may publish
 }
 
 // notices are the events that become a message by themselves, without an alarm.
@@ -57,10 +59,11 @@ var notices = []struct {
 	},
 }
 
+// NewNotifications makes the topic, its subscriptions, and a rule for each kind of news.
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
-	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
+	scope = enter(scope, "Notifications")
 	topicProps := &awssns.TopicProps{
-		DisplayName: jsii.String("Sitefence " + *awscdk.Stack_Of(scope).StackName()),
+		DisplayName: jsii.String("Sitefence " + owner(scope)),
 		EnforceSSL:  jsii.Bool(true),
 	}
 	// Either a key whose policy admits cloudwatch.amazonaws.com and
@@ -71,9 +74,9 @@ func NewNotifications(scope constructs.Construct, props NotificationsProps) Noti
 	if arn := props.Notifications.KMSKeyARN; arn != "" {
 		topicProps.MasterKey = awskms.Key_FromKeyArn(scope, jsii.String("Key"), jsii.String(arn))
 	}
-	n := Notifications{Topic: awssns.NewTopic(scope, jsii.String("Topic"), topicProps)}
+	n := Notifications{Topic: awssns.NewTopic(scope, jsii.String("Topic"), topicProps), owner: owner(scope)}
 	n.Topic.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	admitPublishers(n.Topic)
+	admitPublishers(n.Topic, n.owner)
 	for i, address := range props.Notifications.Emails {
 		awssns.NewSubscription(scope, jsii.String(fmt.Sprintf("Email%d", i+1)), &awssns.SubscriptionProps{
 			Topic: n.Topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
@@ -107,7 +110,7 @@ func NewNotifications(scope constructs.Construct, props NotificationsProps) Noti
 }
 
 // admitPublishers lets this stack's alarms and the account's rules publish.
-func admitPublishers(topic awssns.Topic) {
+func admitPublishers(topic awssns.Topic, owner string) {
 	publish := func(sid, service string, conditions *map[string]any) {
 		topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String(sid),
@@ -117,10 +120,9 @@ func admitPublishers(topic awssns.Topic) {
 			Conditions: conditions,
 		}))
 	}
-	stack := *awscdk.Stack_Of(topic).StackName()
 	publish("Alarms", "cloudwatch.amazonaws.com", &map[string]any{
 		"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Aws_ACCOUNT_ID()},
-		"ArnLike":      map[string]any{"aws:SourceArn": regionalARN("cloudwatch", "alarm:"+stack+"-*")},
+		"ArnLike":      map[string]any{"aws:SourceArn": regionalARN("cloudwatch", "alarm:"+owner+"-*")},
 	})
 	// No condition: "You can't use Condition blocks in Amazon SNS topic policies
 	// for EventBridge" (EventBridge's guide, resource-based policies). With one,

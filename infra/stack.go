@@ -1,5 +1,10 @@
-// Package infra is Sitefence as CDK constructs: the whole stack, and the parts
-// that a team can put into a stack of its own.
+// Package infra is Sitefence as CDK constructs: the whole stack (NewStack), all of
+// it in a stack of yours (NewSitefence), or the parts that you want there (NewBus,
+// NewIngest, NewDeployment, NewNotifications, NewAlarms, NewOutputs).
+//
+// Whatever the stack is called and however often a construct is in it: no two
+// resources get one name, and what cannot be there twice is refused at synthesis.
+// examples/embedded is an app of another team that uses it.
 package infra
 
 import (
@@ -15,9 +20,10 @@ import (
 
 // StackProps is a validated configuration and where the functions are.
 type StackProps struct {
-	Config      config.Config
-	Assets      Assets
-	Synthesizer awscdk.IStackSynthesizer // nil: the CDK's default
+	Config config.Config // from LoadConfig
+	Assets Assets        // from BuildFunctions, for Config.Tuning.Architecture
+	// Synthesizer is NewStack's only. Default: the CDK's own.
+	Synthesizer awscdk.IStackSynthesizer
 }
 
 // NewStack makes the whole of Sitefence: one door, one bus, one topic, and the
@@ -36,25 +42,34 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 		// 1 MiB that CloudFormation reads, and 0.8 without.
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
-	bus := NewBus(stack)
-	door, err := NewIngest(stack, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
-	if err != nil {
+	if _, err := newParts(stack, props); err != nil {
 		return nil, err
 	}
-	var deployments []Deployment
-	for _, d := range c.Deployments {
-		made, err := NewDeployment(stack, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
-		if err != nil {
-			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
-		}
-		deployments = append(deployments, made)
-	}
-	news := NewNotifications(stack, NotificationsProps{Notifications: c.Notifications, Bus: bus})
-	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
-	addOutputs(stack, bus, door, news, deployments)
 	addTags(stack, name, c.Tags)
 	warn(stack, c)
 	return stack, nil
+}
+
+// newParts makes all the parts in a scope.
+func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
+	c := props.Config
+	bus := NewBus(scope)
+	door, err := NewIngest(scope, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
+	if err != nil {
+		return Sitefence{}, err
+	}
+	var deployments []Deployment
+	for _, d := range c.Deployments {
+		made, err := NewDeployment(scope, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User})
+		if err != nil {
+			return Sitefence{}, fmt.Errorf("deployment %s: %w", d.Name, err)
+		}
+		deployments = append(deployments, made)
+	}
+	news := NewNotifications(scope, NotificationsProps{Notifications: c.Notifications, Bus: bus})
+	NewAlarms(scope, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments})
+	made := Sitefence{Bus: bus, Ingest: door, Notifications: news, Deployments: deployments}
+	return made, NewOutputs(scope, made)
 }
 
 // addOutputs names what people and tools need of the stack. The names are part
@@ -69,11 +84,11 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	PauseParameter<Name>
 //	RestoreMachineArn<Name>
 //	InspectFunctionName<Name>
-func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
+func addOutputs(scope constructs.Construct, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
 	output := func(name, value, description string) {
-		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
+		awscdk.NewCfnOutput(scope, jsii.String(name), &awscdk.CfnOutputProps{
 			Value: jsii.String(value), Description: jsii.String(description),
-		})
+		}).OverrideLogicalId(jsii.String(name)) // also inside of another construct
 	}
 	output("IngestUrl", door.URL, "Where Alertmanager posts (Basic authentication)")
 	output("BusName", bus.Name, "The event bus")
@@ -88,8 +103,8 @@ func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, de
 	}
 }
 
-func addTags(stack awscdk.Stack, name string, tags map[string]string) {
-	add := func(key, value string) { awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(value), nil) }
+func addTags(scope constructs.Construct, name string, tags map[string]string) {
+	add := func(key, value string) { awscdk.Tags_Of(scope).Add(jsii.String(key), jsii.String(value), nil) }
 	add("sitefence", name)
 	add(release.Tag, release.Version)
 	for key, value := range tags {
@@ -98,9 +113,9 @@ func addTags(stack awscdk.Stack, name string, tags map[string]string) {
 }
 
 // warn says at synthesis which lines of defence the configuration gave up.
-func warn(stack awscdk.Stack, c config.Config) {
+func warn(scope constructs.Construct, c config.Config) {
 	add := func(id, text string) {
-		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("sitefence:"+id), jsii.String(text))
+		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("sitefence:"+id), jsii.String(text))
 	}
 	if !c.Tuning.ReservedConcurrency {
 		add("reservedConcurrency", "tuning.reservedConcurrency is false: two executions may write one accelerator at the same time, "+
