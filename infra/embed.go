@@ -18,19 +18,29 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-// What a configuration consists of, for apps that cannot import the package that
-// it is in. Each field is documented there and in sitefence.example.yaml.
+// For apps that cannot import the package in which the configuration is: what it
+// consists of. Each field is documented there and in sitefence.example.yaml.
 type (
-	Config             = config.Config
-	Webhook            = config.Webhook
-	DeploymentConfig   = config.Deployment
-	Accelerator        = config.Accelerator
-	Site               = config.Site
-	SiteName           = contract.Site
-	Infinispan         = config.Infinispan
+	// Config is a whole configuration.
+	Config = config.Config
+	// Webhook is who may post alerts.
+	Webhook = config.Webhook
+	// DeploymentConfig is one accelerator with its sites.
+	DeploymentConfig = config.Deployment
+	// Accelerator names a Global Accelerator.
+	Accelerator = config.Accelerator
+	// Site is one site of a deployment.
+	Site = config.Site
+	// SiteName is a site's name: the tag of its load balancers.
+	SiteName = contract.Site
+	// Infinispan is the REST endpoint of a site's Infinispan.
+	Infinispan = config.Infinispan
+	// NotificationConfig says who hears of alarms and fences.
 	NotificationConfig = config.Notifications
-	Tuning             = config.Tuning
-	Architecture       = config.Architecture
+	// Tuning holds what has a good default.
+	Tuning = config.Tuning
+	// Architecture is a Lambda instruction set.
+	Architecture = config.Architecture
 )
 
 // The functions' instruction sets.
