@@ -86,7 +86,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 # The modules that are not in the workspace, where they would choose the versions
 # of what is shipped.
-ALONE         := $(OPERATORTEST) tools/licences
+EMBEDDED      := examples/embedded
+ALONE         := $(OPERATORTEST) tools/licences $(EMBEDDED)
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT)
 	$< run ./...
@@ -143,6 +144,7 @@ tools/nag/node_modules/.package-lock.json: tools/nag/package.json tools/nag/pack
 synth: setup
 	npx cdk synth --quiet -c config=sitefence.example.yaml --output build/cdk.out
 	npx cdk synth --quiet -c config=tools/review.yaml --output build/cdk.rich
+	cd $(EMBEDDED) && GOWORK=off go vet ./... && GOWORK=off go test -shuffle=on ./... && GOWORK=off ../../node_modules/.bin/cdk synth --quiet
 
 # What a release consists of, in build/release/<version>: see CONTRIBUTING.md.
 release: prerequisites node_modules/.package-lock.json $(BIN)/cyclonedx-gomod-$(CYCLONEDX)
@@ -163,4 +165,4 @@ ci: FUZZTIME := 10s
 ci: lint review test worlds fuzz synth release-check
 
 clean:
-	rm -rf build cdk.out .cache node_modules tools/nag/node_modules
+	rm -rf build cdk.out .cache node_modules tools/nag/node_modules $(EMBEDDED)/build $(EMBEDDED)/cdk.out

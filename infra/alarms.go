@@ -18,7 +18,7 @@ import (
 
 // AlarmsProps is everything that can fail without anyone noticing.
 type AlarmsProps struct {
-	Notifications Notifications
+	Notifications Notifications // the topic that every alarm tells
 	Bus           Bus
 	Ingest        Ingest
 	Deployments   []Deployment
@@ -58,7 +58,8 @@ type metric struct {
 // NewAlarms makes the alarms: plain ones on one metric each, with the topic as
 // their action.
 func NewAlarms(scope constructs.Construct, props AlarmsProps) {
-	scope = constructs.NewConstruct(scope, jsii.String("Alarms"))
+	// The topic lets alarms of its own owner publish.
+	scope = enterAs(scope, "Alarms", props.Notifications.owner)
 	all := ingestAlarms(props.Ingest)
 	for _, rule := range props.Notifications.RuleNames {
 		all = append(all, noticeAlarm(props.Bus, rule))
@@ -92,7 +93,7 @@ func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_MISSING
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
-		AlarmName:        jsii.String(*awscdk.Stack_Of(scope).StackName() + "-" + a.name),
+		AlarmName:        jsii.String(owner(scope) + "-" + a.name),
 		AlarmDescription: jsii.String(a.do + " Runbook: " + news.runbook(a.runbook)),
 		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 			Namespace:     jsii.String(a.metric.namespace),

@@ -16,16 +16,25 @@ import (
 // deployed again.
 type Assets struct {
 	// Binaries holds <function>/bootstrap for the architecture in use.
+	// BuildFunctions makes it.
 	Binaries string
 	// Staging is a folder of this synthesis, to be removed when it has ended.
 	Staging string
 }
 
+// Remove removes what was staged. The CDK has its own copy once the app is
+// synthesised (app.Synth).
+func (a Assets) Remove() error { return os.RemoveAll(a.Staging) }
+
 // Stage returns the folder for a function of an owner (a deployment's name, or
 // the stack as a whole).
 func (a Assets) Stage(owner, function string, configuration any) (string, error) {
-	dir := filepath.Join(a.Staging, owner, function)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(a.Staging, 0o755); err != nil {
+		return "", err
+	}
+	// Two stacks of one app may have a deployment of one name.
+	dir, err := os.MkdirTemp(a.Staging, owner+"-"+function+"-")
+	if err != nil {
 		return "", err
 	}
 	data, err := json.Marshal(configuration)
@@ -38,7 +47,7 @@ func (a Assets) Stage(owner, function string, configuration any) (string, error)
 	binary := filepath.Join(a.Binaries, function, "bootstrap")
 	if err := copyOrLink(binary, filepath.Join(dir, "bootstrap")); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("%s is missing: build the functions first (go run ./cmd/buildfunctions)", binary)
+			return "", fmt.Errorf("%s is missing: build the functions first (infra.BuildFunctions, or go run ./cmd/buildfunctions)", binary)
 		}
 		return "", fmt.Errorf("staging %s of %s: %w", function, owner, err)
 	}

@@ -17,11 +17,11 @@ type Bus struct {
 	arn  string
 }
 
-// NewBus makes the stack's event bus. It is its own, so that nobody else's rule
+// NewBus makes the stack's event bus, with the stack's name. It is its own, so that nobody else's rule
 // or permission on the account's default bus reaches into a fence.
 func NewBus(scope constructs.Construct) Bus {
 	b := awsevents.NewEventBus(scope, jsii.String("Bus"), &awsevents.EventBusProps{
-		EventBusName: awscdk.Stack_Of(scope).StackName(),
+		EventBusName: jsii.String(owner(scope)),
 		Description:  jsii.String("Sitefence: reports of sites that are offline, and news of fences"),
 	})
 	b.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)

@@ -25,7 +25,7 @@ type DashboardsProps struct {
 // They show the alarms that the stack has by then.
 func NewDashboards(scope constructs.Construct, props DashboardsProps) error {
 	alarms := alarmsByDeployment(scope, props.Deployments)
-	parent := constructs.NewConstruct(scope, jsii.String("Dashboards"))
+	parent := enter(scope, "Dashboards")
 	for i, d := range props.Deployments {
 		own := append(alarms[d.Name], alarms[""]...)
 		name, err := newDashboard(parent, dashboard{d: d, bus: props.Bus, ingest: props.Ingest, alarms: own})
@@ -67,7 +67,7 @@ type dashboard struct {
 }
 
 func newDashboard(scope constructs.Construct, of dashboard) (string, error) {
-	stack := *awscdk.Stack_Of(scope).StackName()
+	stack := owner(scope)
 	text, err := of.body().text()
 	if err != nil {
 		return "", err

@@ -18,13 +18,18 @@ import (
 	"github.com/sitefence/sitefence/statemachine"
 )
 
-// DeploymentProps is one accelerator with its sites.
+// DeploymentProps is one accelerator with its sites. All but WebhookUser must be
+// given.
 type DeploymentProps struct {
+	// Deployment is one of Config.Deployments. Its name must be its own in the stack.
 	Deployment config.Deployment
-	Tuning     config.Tuning
-	Assets     Assets
-	Bus        Bus
-	// WebhookUser is who may post alerts.
+	// Tuning is Config.Tuning, which has the defaults that LoadConfig filled in.
+	Tuning config.Tuning
+	Assets Assets
+	// Bus is where ingest puts its events, and where those about fences go.
+	Bus Bus
+	// WebhookUser is Config.Webhook.User, whom `sitefence doctor` tries. Default: it
+	// tries nobody.
 	WebhookUser string
 	// Rules are names of rules on the bus, beside the deployment's own, that Inspect
 	// looks after: a disabled one loses its events without a word.
@@ -33,7 +38,7 @@ type DeploymentProps struct {
 	network network
 }
 
-// Deployment is what others need of it.
+// Deployment is what others need of it: alarms, outputs, constructs of yours.
 type Deployment struct {
 	Name        string
 	Guard       awsstepfunctions.StateMachine
@@ -60,7 +65,13 @@ type Deployment struct {
 // machine's name is given and the functions get an ARN made of it.
 func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deployment, error) {
 	name := props.Deployment.Name
-	scope = constructs.NewConstruct(scope, jsii.String(name))
+	if err := checkTuning(props.Tuning); err != nil {
+		return Deployment{}, err
+	}
+	if err := claim(scope, "a deployment with the outputs …"+outputName(name)); err != nil {
+		return Deployment{}, err
+	}
+	scope = enter(scope, name)
 	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
 
 	bound(scope, props.Tuning)

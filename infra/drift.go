@@ -32,7 +32,7 @@ func NewDrift(scope constructs.Construct, props DriftProps) error {
 	if !props.Drift.Enabled {
 		return nil
 	}
-	scope = constructs.NewConstruct(scope, jsii.String("Drift"))
+	scope = enter(scope, "Drift")
 	// A group of its own: the Scheduler names a schedule's group, never the
 	// schedule, when it takes a role (its guide, "Confused deputy prevention"). In
 	// the account's default group anybody's schedule could take these.

@@ -93,7 +93,7 @@ func newLogGroup(scope constructs.Construct, prefix, label string, tuning config
 	}
 	return awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
 		EncryptionKey: key,
-		LogGroupName:  jsii.String(logGroupName(prefix, *awscdk.Stack_Of(scope).StackName(), label, suffix())),
+		LogGroupName:  jsii.String(logGroupName(prefix, owner(scope), label, suffix())),
 		Retention:     retention(tuning.LogRetentionDays),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})

@@ -16,6 +16,8 @@ import (
 
 // IngestProps is the door: the function that takes Alertmanager's webhook.
 type IngestProps struct {
+	// Config is the whole configuration: ingest maps alerts to all its deployments.
+	// Without Webhook.PasswordSecret a secret with a random password is made.
 	Config config.Config
 	Assets Assets
 	Bus    Bus
@@ -30,7 +32,10 @@ type Ingest struct {
 
 // NewIngest makes the function, its URL, and a password unless one is named.
 func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
-	scope = constructs.NewConstruct(scope, jsii.String("Ingest"))
+	if err := checkTuning(props.Config.Tuning); err != nil {
+		return Ingest{}, err
+	}
+	scope = enter(scope, "Ingest")
 	code, err := props.Assets.Stage("stack", "ingest", props.Config.Ingest())
 	if err != nil {
 		return Ingest{}, err

@@ -2,12 +2,15 @@ package infra
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/release"
 )
 
 // suffix is the first eight hex digits of the stack's id, known at deployment
@@ -23,8 +26,52 @@ func suffix() string {
 }
 
 // logGroupName is a log group's name; the label says whose it is.
-func logGroupName(prefix, stack, label, suffix string) string {
-	return fmt.Sprintf("%s/%s-%s-%s", prefix, stack, label, suffix)
+func logGroupName(prefix, owner, label, suffix string) string {
+	return fmt.Sprintf("%s/%s-%s-%s", prefix, owner, label, suffix)
+}
+
+const ownerKey = "sitefence:owner"
+
+// owner begins the names of what the constructs of one scope make: the stack's
+// name, and behind it the ids of the constructs between the stack and the scope,
+// so that Sitefence can be in a stack twice.
+func owner(scope constructs.Construct) string {
+	if name, ok := scope.Node().TryGetContext(jsii.String(ownerKey)).(string); ok {
+		return name
+	}
+	stack := awscdk.Stack_Of(scope)
+	name := *stack.StackName()
+	for _, s := range (*scope.Node().Scopes())[len(*stack.Node().Scopes()):] {
+		name += "-" + notOfNames.ReplaceAllString(*s.Node().Id(), "-")
+	}
+	return name
+}
+
+// notOfNames is what an event bus, a log group or an alarm cannot have in its name.
+var notOfNames = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+
+// enter makes the construct of a part. All in it has one owner, and the tag by
+// which `sitefence doctor` knows its release.
+func enter(scope constructs.Construct, id string) constructs.Construct {
+	return enterAs(scope, id, owner(scope))
+}
+
+func enterAs(scope constructs.Construct, id, owner string) constructs.Construct {
+	made := constructs.NewConstruct(scope, jsii.String(id))
+	made.Node().SetContext(jsii.String(ownerKey), owner)
+	awscdk.Tags_Of(made).Add(jsii.String(release.Tag), jsii.String(release.Version), nil)
+	return made
+}
+
+// claim refuses what a stack can hold but once. The claim is an empty construct,
+// which makes no resource.
+func claim(scope constructs.Construct, what string) error {
+	stack, id := awscdk.Stack_Of(scope), jsii.String("sitefence "+what)
+	if stack.Node().TryFindChild(id) != nil {
+		return fmt.Errorf("the stack %s has %s already: their outputs and machines would share names; put the second into a stack of its own", *stack.StackName(), what)
+	}
+	constructs.NewConstruct(stack, id)
+	return nil
 }
 
 // machineName is the physical name of a deployment's state machine, at most

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -18,8 +17,9 @@ import (
 
 // NotificationsProps says who hears of alarms and fences.
 type NotificationsProps struct {
+	// Notifications is Config.Notifications. Default: a topic that nobody hears yet.
 	Notifications config.Notifications
-	Bus           Bus
+	Bus           Bus // where the news comes from
 }
 
 // Notifications is the topic, and the rules that put news of fences on it.
@@ -29,6 +29,7 @@ type Notifications struct {
 	RuleNames []string
 
 	runbook func(name string) string // its URL
+	owner   string                   // whose alarms may publish
 }
 
 // notices are the events that become a message by themselves, without an alarm.
@@ -72,9 +73,9 @@ func NoticeRules() []string {
 
 // NewNotifications makes the topics, and a rule for each event that becomes a message.
 func NewNotifications(scope constructs.Construct, props NotificationsProps) Notifications {
-	scope = constructs.NewConstruct(scope, jsii.String("Notifications"))
-	name, key := "Sitefence "+*awscdk.Stack_Of(scope).StackName(), topicKey(scope, props.Notifications)
-	n := Notifications{Topic: newTopic(scope, "Topic", name, key), runbook: props.Notifications.Runbook}
+	scope = enter(scope, "Notifications")
+	name, key := "Sitefence "+owner(scope), topicKey(scope, props.Notifications)
+	n := Notifications{Topic: newTopic(scope, "Topic", name, key), runbook: props.Notifications.Runbook, owner: owner(scope)}
 	if props.Notifications.ChatTopic {
 		n.Chat = newTopic(scope, "ChatTopic", name, key)
 	}

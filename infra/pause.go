@@ -3,7 +3,6 @@ package infra
 import (
 	"fmt"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -17,7 +16,7 @@ const noPause = "{}"
 // pause` and `resume` write it; CloudFormation does so only when it makes it, since
 // the value in the template never changes: a deployment ends no pause.
 func newPause(scope constructs.Construct, deployment string) string {
-	name := fmt.Sprintf("/sitefence/%s/%s/pause-%s", *awscdk.Stack_Of(scope).StackName(), deployment, suffix())
+	name := fmt.Sprintf("/sitefence/%s/%s/pause-%s", owner(scope), deployment, suffix())
 	awsssm.NewCfnParameter(scope, jsii.String("Pause"), &awsssm.CfnParameterProps{
 		Name:        jsii.String(name),
 		Type:        jsii.String("String"),

@@ -23,8 +23,8 @@ func readRunbook(t *testing.T, name string) string {
 	return string(text)
 }
 
-// parts are what a tired operator finds on every page, in this order.
-var parts = []struct {
+// runbookParts are what a tired operator finds on every page, in this order.
+var runbookParts = []struct {
 	what    string
 	pattern *regexp.Regexp
 }{
@@ -44,7 +44,7 @@ var (
 // lacking is what a runbook does not have.
 func lacking(text string) (missing []string) {
 	at := 0
-	for _, p := range parts {
+	for _, p := range runbookParts {
 		found := p.pattern.FindStringIndex(text[at:])
 		if found == nil {
 			missing = append(missing, p.what)
@@ -76,7 +76,7 @@ func TestRunbooksHaveEveryPart(t *testing.T) {
 			t.Errorf("%s.md: no word on %s", name, what)
 		}
 		// The check can fail: without any one part something is lacking.
-		for _, p := range parts {
+		for _, p := range runbookParts {
 			if cut := p.pattern.ReplaceAllString(text, ""); len(lacking(cut)) == 0 {
 				t.Errorf("%s.md: nobody would miss %s", name, p.what)
 			}

@@ -1,5 +1,10 @@
-// Package infra is Sitefence as CDK constructs: the whole stack, and the parts
-// that a team can put into a stack of its own.
+// Package infra is Sitefence as CDK constructs: the whole stack (NewStack), all of
+// it in a stack of yours (NewSitefence), or the parts that you want there (NewBus,
+// NewIngest, NewDeployment, NewNotifications, NewAlarms, NewOutputs).
+//
+// Whatever the stack is called and however often a construct is in it: no two
+// resources get one name, and what cannot be there twice is refused at synthesis.
+// examples/embedded is an app of another team that uses it.
 package infra
 
 import (
@@ -16,9 +21,10 @@ import (
 
 // StackProps is a validated configuration and where the functions are.
 type StackProps struct {
-	Config      config.Config
-	Assets      Assets
-	Synthesizer awscdk.IStackSynthesizer // nil: the CDK's default
+	Config config.Config // from LoadConfig
+	Assets Assets        // from BuildFunctions, for Config.Tuning.Architecture
+	// Synthesizer is NewStack's only. Default: the CDK's own.
+	Synthesizer awscdk.IStackSynthesizer
 }
 
 // NewStack makes the whole of Sitefence: one door, one bus, one topic, and the
@@ -27,9 +33,6 @@ type StackProps struct {
 // `cdk destroy` deletes all of it but the log groups.
 func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk.Stack, error) {
 	c := props.Config
-	if err := errors.Join(checkOutputNames(c.Deployments), checkSilentNames(c.Deployments)); err != nil {
-		return nil, err
-	}
 	stack := awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
 		Description: jsii.String("Sitefence: fences the site that a site and its peer cannot agree about"),
 		Synthesizer: props.Synthesizer,
@@ -37,34 +40,46 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 		// reads no template of more than 1 MiB.
 		SuppressTemplateIndentation: jsii.Bool(true),
 	})
-	bound(stack, c.Tuning)
-	bus := NewBus(stack)
-	door, err := NewIngest(stack, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
-	if err != nil {
+	if _, err := newParts(stack, props); err != nil {
 		return nil, err
 	}
-	var deployments []Deployment
-	for _, d := range c.Deployments {
-		made, err := NewDeployment(stack, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User, Rules: NoticeRules()})
-		if err != nil {
-			return nil, fmt.Errorf("deployment %s: %w", d.Name, err)
-		}
-		deployments = append(deployments, made)
-	}
-	news := NewNotifications(stack, NotificationsProps{Notifications: c.Notifications, Bus: bus})
-	NewAlarms(stack, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Drift: c.Drift})
-	if err := NewDrift(stack, DriftProps{Drift: c.Drift, Deployments: deployments}); err != nil {
-		return nil, err
-	}
-	if c.Tuning.Dashboards {
-		if err := NewDashboards(stack, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
-			return nil, err
-		}
-	}
-	addOutputs(stack, bus, door, news, deployments)
 	addTags(stack, name, c.Tags)
 	warn(stack, c)
 	return stack, nil
+}
+
+// newParts makes all the parts in a scope.
+func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
+	c := props.Config
+	if err := errors.Join(checkOutputNames(c.Deployments), checkSilentNames(c.Deployments)); err != nil {
+		return Sitefence{}, err
+	}
+	bound(scope, c.Tuning)
+	bus := NewBus(scope)
+	door, err := NewIngest(scope, IngestProps{Config: c, Assets: props.Assets, Bus: bus})
+	if err != nil {
+		return Sitefence{}, err
+	}
+	var deployments []Deployment
+	for _, d := range c.Deployments {
+		made, err := NewDeployment(scope, DeploymentProps{Deployment: d, Tuning: c.Tuning, Assets: props.Assets, Bus: bus, WebhookUser: c.Webhook.User, Rules: NoticeRules()})
+		if err != nil {
+			return Sitefence{}, fmt.Errorf("deployment %s: %w", d.Name, err)
+		}
+		deployments = append(deployments, made)
+	}
+	news := NewNotifications(scope, NotificationsProps{Notifications: c.Notifications, Bus: bus})
+	NewAlarms(scope, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Drift: c.Drift})
+	if err := NewDrift(scope, DriftProps{Drift: c.Drift, Deployments: deployments}); err != nil {
+		return Sitefence{}, err
+	}
+	if c.Tuning.Dashboards {
+		if err := NewDashboards(scope, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
+			return Sitefence{}, err
+		}
+	}
+	made := Sitefence{Bus: bus, Ingest: door, Notifications: news, Deployments: deployments}
+	return made, NewOutputs(scope, made)
 }
 
 // addOutputs names what people and tools need of the stack. The names are part
@@ -81,11 +96,11 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 //	RestoreMachineArn<Name>
 //	InspectFunctionName<Name>
 //	DashboardName<Name>      if there are dashboards
-func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
+func addOutputs(scope constructs.Construct, bus Bus, door Ingest, news Notifications, deployments []Deployment) {
 	output := func(name, value, description string) {
-		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
+		awscdk.NewCfnOutput(scope, jsii.String(name), &awscdk.CfnOutputProps{
 			Value: jsii.String(value), Description: jsii.String(description),
-		})
+		}).OverrideLogicalId(jsii.String(name)) // also inside of another construct
 	}
 	output("IngestUrl", door.URL, "Where Alertmanager posts (Basic authentication)")
 	output("BusName", bus.Name, "The event bus")
@@ -106,8 +121,8 @@ func addOutputs(stack awscdk.Stack, bus Bus, door Ingest, news Notifications, de
 	}
 }
 
-func addTags(stack awscdk.Stack, name string, tags map[string]string) {
-	add := func(key, value string) { awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(value), nil) }
+func addTags(scope constructs.Construct, name string, tags map[string]string) {
+	add := func(key, value string) { awscdk.Tags_Of(scope).Add(jsii.String(key), jsii.String(value), nil) }
 	add("sitefence", name)
 	add(release.Tag, release.Version)
 	for key, value := range tags {
@@ -116,9 +131,9 @@ func addTags(stack awscdk.Stack, name string, tags map[string]string) {
 }
 
 // warn says at synthesis which lines of defence the configuration gave up.
-func warn(stack awscdk.Stack, c config.Config) {
+func warn(scope constructs.Construct, c config.Config) {
 	add := func(id, text string) {
-		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("sitefence:"+id), jsii.String(text))
+		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("sitefence:"+id), jsii.String(text))
 	}
 	if !c.Tuning.ReservedConcurrency {
 		add("reservedConcurrency", "tuning.reservedConcurrency is false: two executions may write one accelerator at the same time, "+

@@ -28,7 +28,7 @@ func newTopic(scope constructs.Construct, id, name string, key awskms.IKey) awss
 
 // publishers are the statements about who publishes, for a topic and for its key.
 func publishers(scope constructs.Construct) []*awsiam.PolicyStatementProps {
-	stack := *awscdk.Stack_Of(scope).StackName()
+	whose := owner(scope)
 	service := func(sid, name string, conditions *map[string]any) *awsiam.PolicyStatementProps {
 		return &awsiam.PolicyStatementProps{
 			Sid:        jsii.String(sid),
@@ -39,7 +39,7 @@ func publishers(scope constructs.Construct) []*awsiam.PolicyStatementProps {
 	return []*awsiam.PolicyStatementProps{
 		service("Alarms", "cloudwatch.amazonaws.com", &map[string]any{
 			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Aws_ACCOUNT_ID()},
-			"ArnLike":      map[string]any{"aws:SourceArn": regionalARN("cloudwatch", "alarm:"+stack+"-*")},
+			"ArnLike":      map[string]any{"aws:SourceArn": regionalARN("cloudwatch", "alarm:"+whose+"-*")},
 		}),
 		// No condition: "You can't use Condition blocks in Amazon SNS topic policies
 		// for EventBridge" (EventBridge's guide, resource-based policies), and a key's
@@ -63,7 +63,7 @@ func topicKey(scope constructs.Construct, n config.Notifications) awskms.IKey {
 		return nil
 	}
 	key := awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Sitefence: encrypts the topics of " + *awscdk.Stack_Of(scope).StackName()),
+		Description:       jsii.String("Sitefence: encrypts the topics of " + owner(scope)),
 		EnableKeyRotation: jsii.Bool(true),
 		// A message is read within the hour; nothing that lasts is under this key.
 		PendingWindow: awscdk.Duration_Days(jsii.Number(7)),

@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/sitefence/sitefence/cmd/buildfunctions/bootstrap"
 	"github.com/sitefence/sitefence/internal/config"
 )
 
@@ -46,7 +47,7 @@ func run(ctx context.Context) error {
 		*arch = string(c.Tuning.Architecture)
 	}
 	start := time.Now()
-	out, err := Build(ctx, Options{Root: ".", Arch: config.Architecture(*arch)})
+	out, err := bootstrap.Build(ctx, bootstrap.Options{Root: ".", Arch: config.Architecture(*arch)})
 	if err != nil {
 		return err
 	}

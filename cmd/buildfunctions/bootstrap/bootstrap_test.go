@@ -1,4 +1,4 @@
-package main_test
+package bootstrap_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	buildfunctions "github.com/sitefence/sitefence/cmd/buildfunctions"
+	"github.com/sitefence/sitefence/cmd/buildfunctions/bootstrap"
 	"github.com/sitefence/sitefence/internal/config"
 )
 
@@ -33,7 +33,7 @@ func main() { fmt.Println(url.QueryEscape("a b"), runtime.Version()) }
 
 func smallModule(t *testing.T) string {
 	t.Helper()
-	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	mod, err := os.ReadFile(filepath.Join("..", "..", "..", "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func smallModule(t *testing.T) string {
 	}
 	root := t.TempDir()
 	write(t, filepath.Join(root, "go.mod"), text)
-	for _, name := range buildfunctions.Functions {
+	for _, name := range bootstrap.Functions {
 		write(t, filepath.Join(root, "functions", name, "main.go"), smallMain)
 	}
 	return root
@@ -64,7 +64,7 @@ func write(t *testing.T, path, text string) {
 // sums builds the functions of the module in root and returns their hashes.
 func sums(t *testing.T, root string, arch config.Architecture) map[string]string {
 	t.Helper()
-	out, err := buildfunctions.Build(context.Background(), buildfunctions.Options{Root: root, Arch: arch})
+	out, err := bootstrap.Build(context.Background(), bootstrap.Options{Root: root, Arch: arch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestColdBuildsAreTheSame(t *testing.T) {
 	t.Setenv("GOCACHE", t.TempDir())
 	first := sums(t, smallModule(t), config.ARM64)
 	var want []string
-	for _, name := range buildfunctions.Functions {
+	for _, name := range bootstrap.Functions {
 		want = append(want, filepath.Join(name, "bootstrap"))
 	}
 	slices.Sort(want)
@@ -167,7 +167,7 @@ func checkBinary(t *testing.T, path string, machine elf.Machine) {
 // copyModule copies what the functions are built from.
 func copyModule(t *testing.T) string {
 	t.Helper()
-	from, to := filepath.Join("..", ".."), t.TempDir()
+	from, to := filepath.Join("..", "..", ".."), t.TempDir()
 	for _, part := range []string{"functions", "internal"} {
 		if err := os.CopyFS(filepath.Join(to, part), os.DirFS(filepath.Join(from, part))); err != nil {
 			t.Fatal(err)
@@ -183,8 +183,32 @@ func copyModule(t *testing.T) string {
 	return to
 }
 
+// TestNothingIsWrittenBesideTheSources: Go's module cache, from where another
+// team's app builds, is read only.
+func TestNothingIsWrittenBesideTheSources(t *testing.T) {
+	root, out := smallModule(t), t.TempDir()
+	got, err := bootstrap.Build(context.Background(), bootstrap.Options{Root: root, Out: out, Arch: config.AMD64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(out, "functions", "amd64"); got != want {
+		t.Errorf("built in %s, want %s", got, want)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if diff := cmp.Diff([]string{"functions", "go.mod"}, names); diff != "" {
+		t.Errorf("the sources' folder (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnknownArchitectureIsRefused(t *testing.T) {
-	_, err := buildfunctions.Build(context.Background(), buildfunctions.Options{Root: t.TempDir(), Arch: "x86"})
+	_, err := bootstrap.Build(context.Background(), bootstrap.Options{Root: t.TempDir(), Arch: "x86"})
 	if err == nil || !strings.Contains(err.Error(), `"x86", want arm64 or amd64`) {
 		t.Errorf("got %v", err)
 	}
@@ -193,8 +217,8 @@ func TestUnknownArchitectureIsRefused(t *testing.T) {
 func TestBrokenSourceKeepsTheOldBinary(t *testing.T) {
 	root := smallModule(t)
 	before := sums(t, root, config.AMD64)
-	write(t, filepath.Join(root, "functions", buildfunctions.Functions[0], "main.go"), "package main\n\nfunc main() { broken }\n")
-	_, err := buildfunctions.Build(context.Background(), buildfunctions.Options{Root: root, Arch: config.AMD64})
+	write(t, filepath.Join(root, "functions", bootstrap.Functions[0], "main.go"), "package main\n\nfunc main() { broken }\n")
+	_, err := bootstrap.Build(context.Background(), bootstrap.Options{Root: root, Arch: config.AMD64})
 	if err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Fatalf("got %v, want the compiler's words", err)
 	}

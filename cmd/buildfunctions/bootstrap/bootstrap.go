@@ -1,7 +1,11 @@
-package main
+// Package bootstrap builds the Lambda functions' binaries, byte for byte the same
+// from the same sources wherever it runs, so that an unchanged function is not
+// deployed again.
+package bootstrap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,12 +22,13 @@ var Functions = []string{"ingest", "checkhealth", "updateaccelerator", "takeoffl
 
 // Options say what to build.
 type Options struct {
-	Root string // the root module's folder
+	Root string // the root module's folder; nothing is written there unless Out is below it
+	Out  string // where to; default Root/build
 	Arch config.Architecture
 }
 
-// Build builds every function of the module and returns the folder that holds
-// <function>/bootstrap, the name that Lambda's provided runtimes start.
+// Build builds every function of the module and returns the folder
+// Out/functions/<arch> that holds <function>/bootstrap, the name that Lambda's provided runtimes start.
 func Build(ctx context.Context, o Options) (string, error) {
 	if o.Arch != config.ARM64 && o.Arch != config.AMD64 {
 		return "", fmt.Errorf("architecture: got %q, want arm64 or amd64", o.Arch)
@@ -36,7 +41,11 @@ func Build(ctx context.Context, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(root, "build", "functions", string(o.Arch))
+	base := cmp.Or(o.Out, filepath.Join(root, "build"))
+	out, err := filepath.Abs(filepath.Join(base, "functions", string(o.Arch)))
+	if err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return "", err
 	}
