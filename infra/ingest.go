@@ -9,14 +9,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
-const (
-	ingestTimeout = 15 // seconds; Alertmanager waits longer
-	// A flood from strangers can take this much of the account's concurrency
-	// and no more, so that the fence's own functions still find some.
-	ingestConcurrency = 50
-)
+// A flood from strangers can take this much of the account's concurrency
+// and no more, so that the fence's own functions still find some.
+const ingestConcurrency = 50
 
 // IngestProps is the door: the function that takes Alertmanager's webhook.
 type IngestProps struct {
@@ -46,7 +44,7 @@ func NewIngest(scope constructs.Construct, props IngestProps) (Ingest, error) {
 		Label:          "ingest",
 		Description:    "Sitefence: takes Alertmanager's webhook and puts an event on the bus for each site that is offline",
 		Code:           code,
-		TimeoutSeconds: ingestTimeout,
+		TimeoutSeconds: contract.IngestTimeout,
 		Environment:    map[string]string{config.EnvBus: props.Bus.Name, config.EnvWebhookSecret: secret},
 		Statements:     []awsiam.PolicyStatement{readSecrets(secret), props.Bus.mayPut()},
 		Reserved:       ingestConcurrency,

@@ -4,6 +4,7 @@ package contract
 // are measured against them by a test: a task must outlast its function, so
 // that the function's error is the one that arrives.
 const (
+	IngestTimeout            = 15 // Alertmanager waits longer
 	CheckHealthTimeout       = 20
 	UpdateAcceleratorTimeout = 60
 	TakeOfflineTimeout       = 30
