@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sitefence/sitefence/local/bench/storm"
 )
 
 // Files are what is written, by their path below the documents' folder. The page
@@ -171,5 +173,5 @@ func (r Result) storm() string {
 	if r.Scale == nil {
 		return "Not simulated in this run.\n"
 	}
-	return r.Scale.Markdown()
+	return storm.Markdown(r.Scale)
 }

@@ -6,19 +6,21 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/sitefence/sitefence/local/bench/storm"
 )
 
 // Result is all that was measured. Times are in milliseconds.
 type Result struct {
-	Machine  Machine  `json:"machine"`
-	Runs     int      `json:"runs"`
-	Trip     float64  `json:"trip"`
-	Binaries []Binary `json:"binaries"`
-	Fences   []Point  `json:"fences"`
-	Starts   []Start  `json:"starts"`
-	Ingest   Ingest   `json:"ingest"`
-	Micro    *Bench   `json:"micro,omitempty"`
-	Scale    *Storm   `json:"scale,omitempty"`
+	Machine  Machine        `json:"machine"`
+	Runs     int            `json:"runs"`
+	Trip     float64        `json:"trip"`
+	Binaries []Binary       `json:"binaries"`
+	Fences   []Point        `json:"fences"`
+	Starts   []Start        `json:"starts"`
+	Ingest   Ingest         `json:"ingest"`
+	Micro    *Bench         `json:"micro,omitempty"`
+	Scale    []storm.Report `json:"scale,omitempty"`
 }
 
 // Point is a memory size.

@@ -11,12 +11,9 @@ import (
 	"github.com/sitefence/sitefence/local/bench/storm"
 )
 
-// Storm is what the simulation of many deployments showed.
-type Storm = storm.Report
-
 // Scale runs the simulation. It lives in a test, since only a test has a clock that
 // passes when everything waits for it.
-func Scale(ctx context.Context, root string) (*Storm, error) {
+func Scale(ctx context.Context, root string) ([]storm.Report, error) {
 	dir, err := os.MkdirTemp("", "sitefence-storm-")
 	if err != nil {
 		return nil, err
@@ -32,6 +29,6 @@ func Scale(ctx context.Context, root string) (*Storm, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Storm{}
-	return s, json.Unmarshal(data, s)
+	var all []storm.Report
+	return all, json.Unmarshal(data, &all)
 }
