@@ -21,7 +21,10 @@ type Report struct {
 	Region      string         `json:"region"`
 	Deployments int            `json:"deployments"`
 	Alerts      int            `json:"alerts"`
-	Fenced      int            `json:"fenced"` // one site out, replication to it offline
+	Fenced      int            `json:"fenced"`  // one site out, replication to it offline
+	ByFirst     int            `json:"byFirst"` // of them before any alert was repeated
+	Rounds      int            `json:"rounds"`  // how often the alerts were posted until all were fenced
+	Writes      int            `json:"writes"`  // of endpoint groups
 	Written     Spread         `json:"written"`
 	Proven      Spread         `json:"proven"`
 	Outcomes    map[string]int `json:"outcomes"` // of all executions
@@ -51,13 +54,13 @@ func (s Spread) String() string { return fmt.Sprintf("%.1f (%.1f to %.1f)", s.Me
 // Markdown is reports for a reader.
 func Markdown(all []Report) string {
 	var b strings.Builder
-	b.WriteString("| Region | deployments fenced | accelerator written, s | replication offline, s | functions at once | executions |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| Region | deployments fenced | before the alerts are repeated | alerts posted, times | accelerator written, s | replication offline, s | functions at once | executions |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range all {
 		var ends []string
 		for _, name := range slices.Sorted(maps.Keys(r.Outcomes)) {
 			ends = append(ends, fmt.Sprintf("%d %s", r.Outcomes[name], name))
 		}
-		fmt.Fprintf(&b, "| %s | %d of %d (%d alerts) | %s | %s | %d | %s |\n", r.Region, r.Fenced, r.Deployments, r.Alerts, r.Written, r.Proven,
+		fmt.Fprintf(&b, "| %s | %d of %d (%d alerts) | %d | %d | %s | %s | %d | %s |\n", r.Region, r.Fenced, r.Deployments, r.Alerts, r.ByFirst, r.Rounds, r.Written, r.Proven,
 			r.Concurrent, strings.Join(ends, ", "))
 	}
 	b.WriteString("\n| quota | bucket, refill a second | calls, of them throttled | source |\n| --- | --- | --- | --- |\n")

@@ -23,6 +23,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	client "github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/ingest"
+	"github.com/sitefence/sitefence/internal/manifests"
 	"github.com/sitefence/sitefence/internal/secret"
 	"github.com/sitefence/sitefence/internal/takeoffline"
 	"github.com/sitefence/sitefence/internal/updateaccelerator"
@@ -37,6 +38,8 @@ import (
 const (
 	user     = "alertmanager"
 	password = "webhook-password" //nolint:gosec // of a fake
+	// maxRounds bounds how often the alerts are repeated.
+	maxRounds = 12
 )
 
 // Setenv sets an environment variable of the process; the functions read theirs
@@ -64,19 +67,62 @@ func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error)
 		a.doors = append(a.doors, &ingest.Handler{User: user, Deployments: files[i:min(i+perStack, len(files))], Log: a.log, Now: time.Now,
 			Secret: secret.New(secretsmanager.NewFromConfig(a.aws()), "webhook"), Bus: bus.New(eventbridge.NewFromConfig(a.aws()), "bus")})
 	}
-	began := time.Now()
-	var posts sync.WaitGroup
-	for i, double := range doubles {
+	for _, double := range doubles {
 		double.CutBetween(string(siteA), string(siteB))
-		d, door := a.deployments[files[i].Name], a.doors[i/perStack]
-		posts.Go(func() { a.post(door, d, siteA, siteB) })
-		posts.Go(func() { a.post(door, d, siteB, siteA) })
 	}
-	posts.Wait()
+	began := time.Now()
+	rounds := a.alarm(files)
 	a.running.Wait()
 	// The load of a secret may go on without its caller for a while.
 	time.Sleep(time.Minute)
-	return a.report(r, began), nil
+	report := a.report(r, began)
+	report.Rounds = rounds
+	return report, nil
+}
+
+// alarm posts every alert, and again whenever Alertmanager does, until all
+// deployments are fenced; it returns how often. What is fenced reports on: its
+// alert fires as long as the link is down.
+func (a *account) alarm(files []config.IngestDeployment) int {
+	for round := 1; ; round++ {
+		var posts sync.WaitGroup
+		next := time.Now().Add(manifests.Defaults().RepeatInterval)
+		for i, f := range files {
+			d, door := a.deployments[f.Name], a.doors[i/perStack]
+			posts.Go(func() { a.post(door, d, siteA, siteB) })
+			posts.Go(func() { a.post(door, d, siteB, siteA) })
+		}
+		posts.Wait()
+		time.Sleep(time.Until(next))
+		if a.fenced() == len(files) || round == maxRounds {
+			return round
+		}
+	}
+}
+
+// fenced is how many deployments have lost exactly one site, and the other does not
+// replicate to it any more.
+func (a *account) fenced() (n int) {
+	now := a.accelerator.Snapshot()
+	for _, d := range a.deployments {
+		if _, problem := d.fenced(now); problem == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// fenced names the survivor, or says what is wrong.
+func (d *deployment) fenced(now ga.State) (survivor contract.Site, problem string) {
+	inA, inB := len(now.Holding(balancer(d.name, siteA))) > 0, len(now.Holding(balancer(d.name, siteB))) > 0
+	survivor, lost := siteA, siteB
+	if inB {
+		survivor, lost = lost, survivor
+	}
+	if status := d.double.Status(string(survivor), string(lost)); inA == inB || status != infinispan.Offline {
+		return "", fmt.Sprintf("%s: site-a serves %t, site-b serves %t, replication from %s is %s", d.name, inA, inB, survivor, status)
+	}
+	return survivor, ""
 }
 
 // add deploys a deployment.
@@ -196,6 +242,7 @@ func (a *account) report(r Region, began time.Time) Report {
 	written := map[string]time.Time{}
 	for _, e := range a.accelerator.History() {
 		if e.Operation == ga.UpdateEndpointGroup || e.Operation == ga.RemoveEndpoints {
+			out.Writes++
 			for _, d := range a.deployments {
 				if len(e.Target) > len(d.accelerator.ARN) && e.Target[:len(d.accelerator.ARN)] == d.accelerator.ARN {
 					written[d.name] = e.At
@@ -206,18 +253,16 @@ func (a *account) report(r Region, began time.Time) Report {
 	var writes, proofs []float64
 	now := a.accelerator.Snapshot()
 	for name, d := range a.deployments {
-		inA, inB := len(now.Holding(balancer(name, siteA))) > 0, len(now.Holding(balancer(name, siteB))) > 0
-		survivor, lost := string(siteA), string(siteB)
-		if inB {
-			survivor, lost = lost, survivor
-		}
-		if inA == inB || d.double.Status(survivor, lost) != infinispan.Offline {
-			out.Problems = append(out.Problems, fmt.Sprintf("%s: site-a serves %t, site-b serves %t, replication from %s is %s", name, inA, inB, survivor, d.double.Status(survivor, lost)))
+		if _, problem := d.fenced(now); problem != "" {
+			out.Problems = append(out.Problems, problem)
 			continue
 		}
 		out.Fenced++
 		writes = append(writes, written[name].Sub(began).Seconds())
 		if at, ok := proven[name]; ok {
+			if at.Sub(began) < manifests.Defaults().RepeatInterval {
+				out.ByFirst++
+			}
 			proofs = append(proofs, at.Sub(began).Seconds())
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // TestHundred: of so many deployments that lose their links in the same second,
-// every one is fenced, and none of them twice, whatever is throttled.
+// every one is fenced, and written once, whatever is throttled.
 func TestHundred(t *testing.T) {
 	var doubles []*infinispan.Double
 	for range deployments {
@@ -36,6 +36,9 @@ func TestHundred(t *testing.T) {
 		if report.Fenced != deployments || report.Alerts != 2*deployments {
 			t.Errorf("%s: %d of %d are fenced, after %d alerts:\n%s\n%v", region.Name, report.Fenced, deployments, report.Alerts,
 				strings.Join(report.Problems, "\n"), report.Outcomes)
+		}
+		if report.Writes != deployments {
+			t.Errorf("%s: %d writes of endpoint groups, want one for each deployment", region.Name, report.Writes)
 		}
 		if deployments == 100 && !throttled(report) {
 			t.Errorf("%s: nothing was throttled, so that nothing was survived", region.Name)
