@@ -29,6 +29,7 @@ type Options struct {
 	Root     string        // of the repository
 	Runs     int           // of each measurement; of each micro benchmark too
 	Trip     time.Duration // of one call; a new connection takes two more
+	Incident string        // file of bench-incident's figures
 	Webhooks int           // how many the ingest function is sent
 	Memory   []int         // MB: the points of the curve
 	Micro    bool          // run the micro benchmarks
@@ -89,6 +90,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	if err := r.measure(ctx, o, stage); err != nil {
+		return Result{}, err
+	}
+	if r.Emulator, err = ReadEmulator(o.Incident); err != nil {
 		return Result{}, err
 	}
 	if o.Micro {

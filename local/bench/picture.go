@@ -79,7 +79,8 @@ func frame(body string, whole time.Duration, y float64, x func(time.Duration) fl
 	fmt.Fprintf(&b, `<rect width="%.0f" height="%.0f" fill="#fff"/>`+"\n", pictureWidth, height)
 	fmt.Fprintf(&b, `<text x="10" y="22" font-size="14">One cold fence, the functions' own time: %.0f ms (a call takes %s)</text>`+"\n", milliseconds(whole), trip)
 	for ms := time.Duration(0); ms <= whole; ms += 100 * time.Millisecond {
-		fmt.Fprintf(&b, `<path d="M%.1f 42V%.1f" stroke="#eee"/><text x="%[1].1f" y="38" text-anchor="middle" fill="#777">%[3]d</text>`+"\n", x(ms), y, ms.Milliseconds())
+		fmt.Fprintf(&b, `<path d="M%.1f 42V%.1f" stroke="#eee"/>`+"\n", x(ms), y)
+		fmt.Fprintf(&b, `<text x="%.1f" y="38" text-anchor="middle" fill="#777">%d</text>`+"\n", x(ms), ms.Milliseconds())
 	}
 	b.WriteString(body)
 	left := 10.0

@@ -56,7 +56,7 @@ func Render(page string, blocks map[string]string) (string, error) {
 func (r Result) Blocks() map[string]string {
 	return map[string]string{
 		"machine": r.machine(), "targets": r.targets(), "functions": r.functions(), "way": r.way(),
-		"curve": r.curve(), "door": r.doorTable(), "micro": r.micro(), "storm": r.storm(),
+		"emulator": r.emulator(), "curve": r.curve(), "door": r.doorTable(), "micro": r.micro(), "storm": r.storm(),
 	}
 }
 
@@ -111,6 +111,14 @@ func (r Result) way() string {
 			fmt.Sprintf("%d / %d", warm.Sequence, cold.Sequence), fmt.Sprintf("%d / %d", warm.Connections, cold.Connections)})
 	}
 	return table([]string{"invocation", "warm, ms", "cold, ms", "calls", "in sequence up to the proof, warm / cold", "new connections, warm / cold"}, rows)
+}
+
+func (r Result) emulator() string {
+	if r.Emulator == nil {
+		return "Not measured: `make bench-incident` does.\n"
+	}
+	return fmt.Sprintf("From the webhook to the accelerator write %s ms, and another %s ms to the end of the step that takes "+
+		"replication offline, as `make bench-incident` measured last.\n", spread(r.Emulator.Pipeline), spread(r.Emulator.Offline))
 }
 
 func (r Result) curve() string {

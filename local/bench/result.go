@@ -18,6 +18,7 @@ type Result struct {
 	Binaries []Binary       `json:"binaries"`
 	Fences   []Point        `json:"fences"`
 	Starts   []Start        `json:"starts"`
+	Emulator *Emulator      `json:"emulator,omitempty"`
 	Ingest   Ingest         `json:"ingest"`
 	Micro    *Bench         `json:"micro,omitempty"`
 	Scale    []storm.Report `json:"scale,omitempty"`

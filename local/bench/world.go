@@ -36,6 +36,7 @@ type World struct {
 	Line   *Line
 	Bus    *awsfake.EventBridge // of the fence that is under way
 	States *awsfake.States
+	Heal   bool // the sites see each other after all
 
 	config      config.Deployment
 	accelerator *ga.Fake
@@ -126,7 +127,9 @@ func (w *World) serve(theirs, ours tls.Certificate) error {
 func (w *World) Reset() {
 	w.accelerator.Edit("as at first", func(s *ga.State) { *s = w.first })
 	w.double.Reset()
-	w.double.CutBetween(string(siteA), string(siteB))
+	if !w.Heal {
+		w.double.CutBetween(string(siteA), string(siteB))
+	}
 	w.Bus, w.States = &awsfake.EventBridge{}, &awsfake.States{}
 	w.services[serviceBus].Put(w.Bus)
 	w.services[serviceStates].Put(w.States)

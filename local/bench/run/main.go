@@ -47,6 +47,7 @@ func run(ctx context.Context, o bench.Options, docs string) error {
 	if err != nil {
 		return err
 	}
+	o.Incident = filepath.Join(docs, "img", "incident.json")
 	r, err := bench.Run(ctx, o)
 	if err != nil {
 		return err

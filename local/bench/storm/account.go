@@ -68,12 +68,6 @@ type deployment struct {
 	guard, ends *asl.Definition
 	steps       map[string]step
 	writer      sync.Mutex // the writer's reserved concurrency
-	outcome     Outcome
-}
-
-// Outcome is what became of a deployment: seconds after the alerts.
-type Outcome struct {
-	Written, Proven float64
 }
 
 func (a *account) aws() aws.Config {
