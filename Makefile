@@ -16,7 +16,7 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo incident bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth release release-check ci clean
+.PHONY: demo incident bench bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth release release-check ci clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -34,6 +34,12 @@ RUNS          ?= 5
 bench-incident: setup
 	@mkdir -p build && go build -o build/bench-incident ./local/incident/bench
 	@exec build/bench-incident -runs $(RUNS)
+
+# What of an outage is Sitefence's own share: a few minutes, on a machine that has
+# nothing else to do. Writes docs/performance.md and its figures in docs/img.
+bench: prerequisites
+	@mkdir -p build && go build -o build/bench ./local/bench/run
+	@build/bench -runs $(RUNS)
 
 test: setup test-fast test-operator
 	$(GOTEST) -p 1 -timeout 14m $(HEAVY)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // api is the Runtime API, version 2018-06-01, for one environment.
@@ -34,7 +35,7 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case i := <-e.work:
 		e.mu.Lock()
-		e.current = i
+		e.current, i.taken = i, time.Now()
 		e.mu.Unlock()
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
@@ -58,6 +59,7 @@ func (e *environment) complete() bool {
 		select {
 		case <-e.ready:
 		default:
+			e.readyAt = time.Now()
 			close(e.ready)
 		}
 		return true
@@ -82,7 +84,7 @@ func (e *environment) take(w http.ResponseWriter, r *http.Request, read func([]b
 	known := i != nil && i.id == r.PathValue("id")
 	first := known && !i.answered
 	if first {
-		i.answered = true
+		i.answered, i.answeredAt = true, time.Now()
 		if tooLarge {
 			i.err = &FunctionError{ResponseTooLarge, fmt.Sprintf("the answer exceeds %d bytes", MaxPayload)}
 		} else {

@@ -1,6 +1,7 @@
 package lambdaruntime
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,6 +35,8 @@ type environment struct {
 	current   *invocation    // what the process has taken and not completed
 	initError *FunctionError // why it cannot start
 	served    int
+	started   time.Time
+	readyAt   time.Time // zero until it asks for work
 }
 
 // invocation is complete when the process asks for the next one: until then it
@@ -39,9 +44,13 @@ type environment struct {
 type invocation struct {
 	id, trace string
 	payload   []byte
+	requested time.Time
+	fresh     bool // its environment was started for it
 	deadline  time.Time
 	complete  chan struct{}
 	// Of the environment, under its lock.
+	taken, answeredAt time.Time
+
 	answered bool
 	answer   []byte
 	err      error
@@ -58,8 +67,10 @@ func startEnvironment(name string, o Options) (*environment, error) {
 	}
 	e.server = &http.Server{Handler: e.api(), ReadHeaderTimeout: time.Minute}
 	go func() { _ = e.server.Serve(listener) }()
+	command := append(slices.Clone(o.Launch), o.Binary)
+	e.started = time.Now()
 	e.process, err = proc.Start(proc.Spec{
-		Name: name, Path: o.Binary, Dir: filepath.Dir(o.Binary), Log: e.log,
+		Name: name, Path: command[0], Args: command[1:], Dir: filepath.Dir(o.Binary), Log: e.log,
 		Env: e.environ(listener.Addr().String()),
 	})
 	if err != nil {
@@ -74,7 +85,7 @@ func (e *environment) environ(api string) []string {
 		"AWS_LAMBDA_RUNTIME_API=" + api,
 		"AWS_LAMBDA_FUNCTION_NAME=" + e.options.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(cmp.Or(e.options.Memory, 512)),
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + e.options.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + e.name,
@@ -95,8 +106,7 @@ func (e *environment) environ(api string) []string {
 
 // invoke has one invocation. The environment is reusable if the process waits
 // for the next one; else it must be ended.
-func (e *environment) invoke(ctx context.Context, payload []byte) (answer []byte, reusable bool, err error) {
-	i := &invocation{id: uuid(), trace: trace(), payload: payload, complete: make(chan struct{})}
+func (e *environment) invoke(ctx context.Context, i *invocation) (answer []byte, reusable bool, err error) {
 	init := time.NewTimer(InitTimeout)
 	defer init.Stop()
 	select {
@@ -171,6 +181,13 @@ func (e *environment) describe() Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Environment{Name: e.name, PID: e.process.PID(), Log: e.log, Served: e.served, Alive: e.alive()}
+}
+
+func (e *environment) observed(i *invocation) Invocation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return Invocation{Function: e.options.Name, Environment: e.name, New: i.fresh, Started: e.started, Ready: e.readyAt,
+		Requested: i.requested, Taken: i.taken, Answered: i.answeredAt}
 }
 
 func digits(n int) string {

@@ -79,7 +79,31 @@ type Options struct {
 	Logs        string        // folder for the logs, a file for each environment
 	Timeout     time.Duration // of an invocation, without the environment's start
 	Concurrency int           // reserved concurrency
+	Memory      int           // MB, as the function is told; 512 if 0. It limits nothing
+	// Launch is put before the binary: a command that ends in exec, such as a
+	// shell that first enters a cgroup. Nil: none.
+	Launch []string
+	// Observe is told of each invocation when its process asks for the next one;
+	// nil: nobody. Of those that end otherwise nothing is told.
+	Observe func(Invocation)
 }
+
+// Invocation is when one invocation went through its stages. Ready is when the
+// process asked for its first work: for a new environment that is after the
+// request, for a used one long before.
+type Invocation struct {
+	Function, Environment      string
+	New                        bool // the environment was started for it
+	Started, Ready             time.Time
+	Requested, Taken, Answered time.Time
+}
+
+// Duration is how long who asked waited: with the start of a new environment.
+func (i Invocation) Duration() time.Duration { return i.Answered.Sub(i.Requested) }
+
+// Init is how long the environment's start took: from the process to its first
+// request for work.
+func (i Invocation) Init() time.Duration { return i.Ready.Sub(i.Started) }
 
 func (o Options) validate() error {
 	var problems []error
@@ -92,6 +116,7 @@ func (o Options) validate() error {
 		{o.Logs == "", "logs: got nothing, want a folder"},
 		{o.Timeout <= 0, fmt.Sprintf("timeout: got %v, want more than 0", o.Timeout)},
 		{o.Concurrency <= 0, fmt.Sprintf("concurrency: got %d, want at least 1", o.Concurrency)},
+		{o.Memory < 0, fmt.Sprintf("memory: got %d, want at least 0", o.Memory)},
 	} {
 		if p.bad {
 			problems = append(problems, errors.New(p.text))
@@ -195,12 +220,17 @@ func (f *Function) run(e *environment, payload []byte) (answer []byte, err error
 			f.idle = append(f.idle, e)
 		}
 	}()
+	requested, fresh := time.Now(), e == nil
 	if e == nil {
 		if e, err = f.start(); err != nil {
 			return nil, err
 		}
 	}
-	answer, reusable, err = e.invoke(f.ctx, payload)
+	i := &invocation{id: uuid(), trace: trace(), payload: payload, requested: requested, fresh: fresh, complete: make(chan struct{})}
+	answer, reusable, err = e.invoke(f.ctx, i)
+	if reusable && f.options.Observe != nil {
+		f.options.Observe(e.observed(i))
+	}
 	return answer, err
 }
 
