@@ -97,7 +97,7 @@ func (b dashboardBody) table() string {
 			group, query, _ := strings.Cut(strings.TrimPrefix(p.Query, "SOURCE '"), "' | ")
 			group = strings.ReplaceAll(group, "${suffix}", "…")
 			fmt.Fprintf(&out, "| %s | log group `%s` | by %s |\n", p.Title, group, strings.Join(w.columns(), ", "))
-			fmt.Fprintf(&queries, "\n%s (`%s`):\n\n```\n%s\n```\n", p.Title, group, strings.ReplaceAll(query, " | ", "\n| "))
+			fmt.Fprintf(&queries, "\n%s (`%s`):\n\n```text\n%s\n```\n", p.Title, group, strings.ReplaceAll(query, " | ", "\n| "))
 		}
 	}
 	return out.String() + queriesTitle + queries.String()
