@@ -13,7 +13,7 @@ import (
 
 	"github.com/sitefence/sitefence/infra"
 	"github.com/sitefence/sitefence/internal/config"
-	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 const (
@@ -199,7 +199,7 @@ func TestCheckHealthStaysAwake(t *testing.T) {
 	}
 	want := map[string]string{}
 	for _, d := range []string{"eu-prod", "shop"} {
-		want["Schedules/"+d+"/StayAwake"] = d + "-stay-awake ENABLED rate(1440 minutes) ${" + d + "/CheckHealth/Function.Arn} " + wiring.StayAwake + " as ${Schedules/Role.Arn}"
+		want["Schedules/"+d+"/StayAwake"] = d + "-stay-awake ENABLED rate(1440 minutes) ${" + d + "/CheckHealth/Function.Arn} " + contract.StayAwake + " as ${Schedules/Role.Arn}"
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

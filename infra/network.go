@@ -14,7 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
-	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 // network is where the functions of a deployment stand; the zero value is
@@ -112,7 +112,7 @@ func stayAwake(d Deployment) schedule {
 		description: "Sitefence: keeps a function's network interface, which Lambda takes back when nobody calls it",
 		minutes:     24 * 60,
 		function:    d.Functions["checkhealth"],
-		input:       wiring.StayAwake,
+		input:       contract.StayAwake,
 		age:         3600, tries: 10, // that the first call fails may be what it is for
 	}
 }
