@@ -12,7 +12,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/sitefence/sitefence/internal/config"
 	emf "github.com/sitefence/sitefence/internal/metric"
 )
 
@@ -22,7 +21,7 @@ type AlarmsProps struct {
 	Bus           Bus
 	Ingest        Ingest
 	Deployments   []Deployment
-	Drift         config.Drift
+	Schedules     Schedules // of the deployments; the zero value: none
 }
 
 // alarm is one metric, which as a rule must stay at zero. The functions of the fence have
@@ -42,8 +41,8 @@ type alarm struct {
 	atLeast int
 	// silence: what is bad is a metric below the threshold, or missing.
 	silence bool
-	// stops: what is bad is a metric that was there and is missing. It is told when
-	// the alarm loses its data, so that a new stack, which has none yet, is quiet.
+	// stops: a metric that was there and is missing is bad too. It is told when the
+	// alarm loses its data, so that a new stack, which has none yet, is quiet.
 	stops bool
 	// recovers: the return to zero is news too. A count of failures falls back
 	// after a minute by itself, and an "OK" for that would be a lie.
@@ -60,7 +59,7 @@ type metric struct {
 func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 	// The topic lets alarms of its own owner publish.
 	scope = enterAs(scope, "Alarms", props.Notifications.owner)
-	all := ingestAlarms(props.Ingest)
+	all := append(ingestAlarms(props.Ingest), scheduleAlarms(props.Schedules)...)
 	for _, rule := range props.Notifications.RuleNames {
 		all = append(all, noticeAlarm(props.Bus, rule))
 	}
@@ -71,7 +70,7 @@ func NewAlarms(scope constructs.Construct, props AlarmsProps) {
 		all = append(all, throttleAlarms(d)...)
 		all = append(all, pauseAlarm(d))
 		all = append(all, silentAlarms(props.Ingest, d)...)
-		all = append(all, driftAlarms(props.Drift, d)...)
+		all = append(all, driftAlarms(props.Schedules.drift, d)...)
 	}
 	for _, a := range all {
 		newAlarm(scope, a, props.Notifications)
@@ -90,7 +89,7 @@ func newAlarm(scope constructs.Construct, a alarm, news Notifications) {
 		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_BREACHING
 	}
 	if a.stops {
-		compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_MISSING
+		missing = awscloudwatch.TreatMissingData_MISSING
 	}
 	made := awscloudwatch.NewAlarm(scope, jsii.String(a.name), &awscloudwatch.AlarmProps{
 		AlarmName:        jsii.String(owner(scope) + "-" + a.name),

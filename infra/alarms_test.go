@@ -21,6 +21,7 @@ func wantAlarms() map[string]string {
 		"sitefence-request-refused":  "Sitefence RefusedRequests" + function + "1/1 → request-refused",
 		"sitefence-failed-logins":    "Sitefence FailedLogins" + function + "1/1 of 300 s with 100 → failed-logins, says when it is over",
 		"sitefence-alerts-truncated": "Sitefence TruncatedAlerts" + function + "1/1 → alerts-truncated",
+		"sitefence-schedule-failed":  "AWS/Scheduler InvocationDroppedCount ScheduleGroup=${Schedules/Group} 1/1 of 300 s with 1 → drift-check-failing",
 	}
 	rule := func(name string) string { return " EventBusName=${Bus} RuleName=" + name + " 1/1 → " }
 	for _, notice := range []string{"take-offline-still-trying", "site-fenced", "site-rejoined"} {
@@ -37,8 +38,8 @@ func wantAlarms() map[string]string {
 		want["sitefence-"+d+"-restore-failed"] = "AWS/States ExecutionsFailed" + restore
 		want["sitefence-"+d+"-restore-timed-out"] = "AWS/States ExecutionsTimedOut" + restore
 		want["sitefence-"+d+"-restore-aborted"] = "AWS/States ExecutionsAborted" + restore
-		// The two that run alone are throttled by design while another one runs.
-		for id, minutes := range map[string]string{"CheckHealth": "1/1", "TakeOffline": "1/1", "Inspect": "1/1", "UpdateAccelerator": "3/5", "Resync": "3/5"} {
+		// The one that runs alone is throttled by design while another one runs.
+		for id, minutes := range map[string]string{"CheckHealth": "1/1", "TakeOffline": "1/1", "UpdateAccelerator": "3/5"} {
 			want["sitefence-"+d+"-"+strings.ToLower(id)+"-throttled"] = "AWS/Lambda Throttles FunctionName=${" + d + "/" + id + "/Function} " +
 				minutes + " → function-throttled, says when it is over"
 		}

@@ -54,6 +54,9 @@ type Deployment struct {
 	Sites     []contract.Site
 	// HeartbeatSilence is how long a site may be silent; 0: no heartbeat.
 	HeartbeatSilence time.Duration
+
+	scope   constructs.Construct
+	network network
 }
 
 // NewDeployment makes the rule, the guard machine, the fence machine and the
@@ -83,7 +86,7 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
-	props.network.stayAwake(scope, functions.check)
+	props.network.warn(scope, name)
 	fence, err := newMachine(scope, "Fence", machineProps{
 		Label:      name + "-fence",
 		Name:       fenceName,
@@ -134,6 +137,7 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	d := Deployment{
 		Name: name, Guard: guard, Fence: fence, Restore: restore, Pause: pause,
 		HeartbeatSilence: props.Deployment.HeartbeatSilence,
+		scope:            scope, network: props.network,
 	}
 	for _, s := range props.Deployment.Sites {
 		d.Sites = append(d.Sites, s.Name)

@@ -14,7 +14,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
-var driftAlarm = regexp.MustCompile(`-(drift|one-site-left|drift-check-failing|drift-check-silent)$`)
+var driftAlarm = regexp.MustCompile(`-(drift|one-site-left|drift-check-failing)$`)
 
 // TestDriftAlarms: metric, periods and what ends them. What is judged over
 // several checks must not page for one.
@@ -45,8 +45,7 @@ func TestDriftAlarms(t *testing.T) {
 		function := " of FunctionName=${" + d + "/Inspect/Function} "
 		want["sitefence-"+d+"-drift"] = "Sum Sitefence Drift" + function + "GreaterThanOrEqualToThreshold 1, 2 of 3 periods of 300 s, missing is notBreaching"
 		want["sitefence-"+d+"-one-site-left"] = "Sum Sitefence OneSiteLeft" + function + "GreaterThanOrEqualToThreshold 6, 24 of 24 periods of 3600 s, missing is notBreaching"
-		want["sitefence-"+d+"-drift-check-failing"] = "Sum AWS/Lambda AsyncEventsDropped" + function + "GreaterThanOrEqualToThreshold 1, 2 of 3 periods of 300 s, missing is notBreaching"
-		want["sitefence-"+d+"-drift-check-silent"] = "Sum AWS/Lambda Invocations" + function + "LessThanThreshold 1, 3 of 3 periods of 300 s, missing is missing, told when it stops"
+		want["sitefence-"+d+"-drift-check-failing"] = "Minimum AWS/Lambda Errors" + function + "GreaterThanOrEqualToThreshold 1, 3 of 3 periods of 300 s, missing is missing, told when it stops"
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -80,7 +79,7 @@ func TestSchedules(t *testing.T) {
 		t.Errorf("%d schedules", n)
 	}
 	for _, d := range []string{"eu-prod", "shop"} {
-		p := s.one(t, "AWS::Scheduler::Schedule", "Drift/"+d+"/Schedule").Properties
+		p := s.one(t, "AWS::Scheduler::Schedule", "Schedules/"+d+"/Drift").Properties
 		target := p["Target"].(map[string]any)
 		var in contract.InspectInput
 		if err := json.Unmarshal([]byte(target["Input"].(string)), &in); err != nil {
@@ -90,11 +89,11 @@ func TestSchedules(t *testing.T) {
 			t.Errorf("%s: input %+v, %v", d, in, err)
 		}
 		got := []string{s.text(p["Name"]), s.text(p["GroupName"]), s.text(p["ScheduleExpression"]), s.text(p["State"]), s.text(target["Arn"]), s.text(target["RoleArn"])}
-		want := []string{d + "-drift", "${Drift/Group}", "rate(5 minutes)", "ENABLED", "${" + d + "/Inspect/Function.Arn}", "${Drift/" + d + "/Role.Arn}"}
+		want := []string{d + "-drift", "${Schedules/Group}", "rate(5 minutes)", "ENABLED", "${" + d + "/Inspect/Function.Arn}", "${Schedules/Role.Arn}"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", d, diff)
 		}
-		retry := map[string]any{"MaximumEventAgeInSeconds": 60.0, "MaximumRetryAttempts": 0.0}
+		retry := map[string]any{"MaximumEventAgeInSeconds": 240.0, "MaximumRetryAttempts": 3.0}
 		if diff := cmp.Diff(retry, target["RetryPolicy"]); diff != "" {
 			t.Errorf("%s: retries (-want +got):\n%s", d, diff)
 		}
@@ -105,7 +104,7 @@ func TestSchedules(t *testing.T) {
 func TestDriftOff(t *testing.T) {
 	s := synth(t, "bare", bare)
 	for id, r := range s.Resources {
-		if strings.HasPrefix(r.Type, "AWS::Scheduler::") || strings.HasPrefix(s.paths[id], "Drift") ||
+		if strings.HasPrefix(r.Type, "AWS::Scheduler::") || strings.HasPrefix(s.paths[id], "Schedules") ||
 			r.Type == "AWS::CloudWatch::Alarm" && driftAlarm.MatchString(s.text(r.Properties["AlarmName"])) {
 			t.Errorf("%s %s", r.Type, s.paths[id])
 		}

@@ -37,6 +37,8 @@ type (
 	Infinispan = config.Infinispan
 	// NotificationConfig says who hears of alarms and fences.
 	NotificationConfig = config.Notifications
+	// Drift says whether the deployments are checked for drift.
+	Drift = config.Drift
 	// Tuning holds what has a good default.
 	Tuning = config.Tuning
 	// Architecture is a Lambda instruction set.

@@ -49,9 +49,13 @@ func parts(t *testing.T, scope constructs.Construct, c config.Config) infra.Site
 	}
 	made.Deployments = []infra.Deployment{d}
 	made.Notifications = infra.NewNotifications(scope, infra.NotificationsProps{Bus: made.Bus})
+	schedules, err := infra.NewSchedules(scope, infra.SchedulesProps{Drift: c.Drift, Deployments: made.Deployments})
+	if err != nil {
+		t.Fatal(err)
+	}
 	// In another scope than the topic: its policy must admit them all the same.
 	elsewhere := constructs.NewConstruct(scope, jsii.String("Watch"))
-	infra.NewAlarms(elsewhere, infra.AlarmsProps{Notifications: made.Notifications, Bus: made.Bus, Ingest: made.Ingest, Deployments: made.Deployments})
+	infra.NewAlarms(elsewhere, infra.AlarmsProps{Notifications: made.Notifications, Bus: made.Bus, Ingest: made.Ingest, Deployments: made.Deployments, Schedules: schedules})
 	return made
 }
 

@@ -7,10 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sitefence/sitefence/infra"
 	"github.com/sitefence/sitefence/internal/config"
-	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 const (
@@ -175,32 +178,63 @@ func TestTunedFunctions(t *testing.T) {
 }
 
 // TestCheckHealthStaysAwake: where it stands in a network, it is called once a
-// day, by that rule and no other, with an input that does nothing.
+// day, by a schedule that may call it, with an input that does nothing.
 func TestCheckHealthStaysAwake(t *testing.T) {
 	s := synth(t, "grown", grown)
+	mayCall := strings.Join(s.role(t, s.one(t, "AWS::IAM::Role", "Schedules/Role")), "\n")
 	got := map[string]string{}
-	for path, rule := range s.of("AWS::Events::Rule") {
-		if rule.Properties["ScheduleExpression"] == nil {
+	for path, schedule := range s.of("AWS::Scheduler::Schedule") {
+		if !strings.HasSuffix(path, "/StayAwake") {
 			continue
 		}
-		target := rule.Properties["Targets"].([]any)[0].(map[string]any)
-		got[path] = fmt.Sprintf("%v %s %v", rule.Properties["ScheduleExpression"], s.text(target["Arn"]), target["Input"])
+		p := schedule.Properties
+		target := p["Target"].(map[string]any)
+		got[path] = fmt.Sprintf("%s %v %v %s %v as %s", s.text(p["Name"]), p["State"], p["ScheduleExpression"], s.text(target["Arn"]), target["Input"], s.text(target["RoleArn"]))
+		if !strings.Contains(mayCall, s.text(target["Arn"])) {
+			t.Errorf("%s: the role may not call it: %s", path, mayCall)
+		}
+		if tries, _ := target["RetryPolicy"].(map[string]any)["MaximumRetryAttempts"].(float64); tries < 3 {
+			t.Errorf("%s: %v tries, and the first wakes the function only", path, tries)
+		}
 	}
 	want := map[string]string{}
 	for _, d := range []string{"eu-prod", "shop"} {
-		want[d+"/StayAwake"] = "rate(1 day) ${" + d + "/CheckHealth/Function.Arn} " + wiring.StayAwake
-		permission := s.one(t, "AWS::Lambda::Permission", d+"/CheckHealth/Function/StayAwake").Properties
-		if s.text(permission["SourceArn"]) != "${"+d+"/StayAwake.Arn}" || permission["Principal"] != "events.amazonaws.com" ||
-			s.text(permission["FunctionName"]) != "${"+d+"/CheckHealth/Function.Arn}" {
-			t.Errorf("%s: %v", d, permission)
-		}
+		want["Schedules/"+d+"/StayAwake"] = d + "-stay-awake ENABLED rate(1440 minutes) ${" + d + "/CheckHealth/Function.Arn} " + contract.StayAwake + " as ${Schedules/Role.Arn}"
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for path, rule := range synth(t, "full", full).of("AWS::Events::Rule") {
+	for path := range synth(t, "full", full).of("AWS::Scheduler::Schedule") {
 		if strings.HasSuffix(path, "/StayAwake") {
-			t.Errorf("%s: %v without a network", path, rule.Properties)
+			t.Errorf("%s: without a network", path)
+		}
+	}
+	// Without drift too.
+	sleepless := synth(t, "sleepless", func() config.Config { c := grown(); c.Drift = config.Drift{}; return c })
+	if n := len(sleepless.of("AWS::Scheduler::Schedule")); n != 2 {
+		t.Errorf("%d schedules without drift, want those that keep awake", n)
+	}
+}
+
+// TestNothingSleepsUnnoticed: who makes a deployment in a network and no schedules
+// is warned.
+func TestNothingSleepsUnnoticed(t *testing.T) {
+	for _, schedules := range []bool{false, true} {
+		c, stack := grown(), platform(t)
+		d, err := infra.NewDeployment(stack, infra.DeploymentProps{
+			Deployment: c.Deployments[0], Tuning: c.Tuning, Assets: infra.Assets{Binaries: binaries, Staging: t.TempDir()}, Bus: infra.NewBus(stack),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schedules {
+			if _, err := infra.NewSchedules(stack, infra.SchedulesProps{Deployments: []infra.Deployment{d}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		warnings := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String("keeps its functions awake")))
+		if warned := len(*warnings) > 0; warned == schedules {
+			t.Errorf("schedules %v: warned %v", schedules, warned)
 		}
 	}
 }

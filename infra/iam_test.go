@@ -41,6 +41,10 @@ func wantRoles() map[string][]string {
 			"ReadSecret: secretsmanager:GetSecretValue on ${Ingest/WebhookPassword}",
 			putEvents, trace,
 		},
+		"Schedules/Role": {
+			"trusts scheduler.amazonaws.com" + sourceIs("${Schedules/Group.Arn}"),
+			"Call: lambda:InvokeFunction on ${eu-prod/Inspect/Function.Arn} ${shop/Inspect/Function.Arn}",
+		},
 	}
 	euSecrets := "ReadSecret: secretsmanager:GetSecretValue on " + here("secretsmanager") + "secret:site-a/infinispan-?????? " +
 		"arn:aws:secretsmanager:eu-west-1:444455556666:secret:site-b-AbCdEf"
@@ -70,10 +74,6 @@ func addDeployment(want map[string][]string, d, accelerator string, secrets ...s
 		"ReadRules: events:DescribeRule on " + rule(d+"-site-offline") + " " + rule("take-offline-still-trying") + " " + rule("site-fenced") + " " + rule("site-rejoined"),
 		"SeeWhatRuns: states:ListExecutions on " + here("states") + "stateMachine:" + fence + " " + here("states") + "stateMachine:sitefence-" + d + "-restore-${suffix}",
 	}, secrets...)...)
-	want["Drift/"+d+"/Role"] = []string{
-		"trusts scheduler.amazonaws.com" + sourceIs("${Drift/Group.Arn}"),
-		"Check: lambda:InvokeFunction on ${" + d + "/Inspect/Function.Arn}",
-	}
 	function("TakeOffline", append(slices.Clone(secrets), newestOnly)...)
 	function("UpdateAccelerator", append([]string{
 		"WriteEndpointGroups: globalaccelerator:UpdateEndpointGroup " +

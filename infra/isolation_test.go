@@ -2,9 +2,17 @@ package infra_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// common is a role that reaches all deployments, and what it may name of them. A
+// role for each would keep nobody out: the Scheduler says which group of schedules
+// takes a role, not which schedule. What it may call only reads.
+const common = "Schedules/Role"
+
+var commonMarks = regexp.MustCompile(`\$\{[a-z0-9-]+/(Inspect|CheckHealth)/Function\.Arn\}`)
 
 // TestDeploymentsAreIsolated: no role of one deployment names anything of another:
 // not its accelerator, secrets, machines, functions, logs, queue or parameter.
@@ -15,6 +23,10 @@ func TestDeploymentsAreIsolated(t *testing.T) {
 	for path, role := range s.of("AWS::IAM::Role") {
 		roles[path] = strings.Join(s.role(t, role), "\n")
 	}
+	if len(commonMarks.FindAllString(roles[common], -1)) != 2*len(all) {
+		t.Errorf("%s: %s, want two functions of each deployment", common, roles[common])
+	}
+	roles[common] = commonMarks.ReplaceAllString(roles[common], "")
 	marks := func(i int) []string {
 		d := all[i]
 		return []string{

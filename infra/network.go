@@ -8,14 +8,13 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/sitefence/sitefence/internal/config"
-	"github.com/sitefence/sitefence/internal/wiring"
+	"github.com/sitefence/sitefence/internal/contract"
 )
 
 // network is where the functions of a deployment stand; the zero value is
@@ -78,7 +77,7 @@ func ports(d config.Deployment) []int {
 
 // put sets a function's VpcConfig.
 func (n network) put(function awslambda.Function) {
-	if len(n.subnets) == 0 {
+	if !n.there() {
 		return
 	}
 	plain := function.Node().DefaultChild().(awslambda.CfnFunction)
@@ -87,28 +86,35 @@ func (n network) put(function awslambda.Function) {
 	})
 }
 
-// stayAwake calls a function once a day, to no effect: "a function becomes inactive
-// when it has been idle long enough for Lambda to reclaim the external resources
-// that were configured for it", its network interface, and then "the invocation
-// fails" until there is one again, for a minute or more (Lambda's guide, "Lambda
-// function states"). A check would meet that with all of its retries, on the one
-// night in a year; what comes after a check is tried for longer. On the default
-// bus, since no other has schedules.
-func (n network) stayAwake(scope constructs.Construct, function awslambda.Function) {
-	if len(n.subnets) == 0 {
-		return
+// there says whether functions stand in a network at all.
+func (n network) there() bool { return len(n.subnets) > 0 }
+
+// sleepy is the warning that NewSchedules takes back.
+const sleepy = "sitefence:stayAwake"
+
+// warn says at synthesis what stayAwake is for, unless a schedule does it.
+func (n network) warn(scope constructs.Construct, deployment string) {
+	if n.there() {
+		awscdk.Annotations_Of(scope).AddWarningV2(jsii.String(sleepy), jsii.String("deployment "+deployment+
+			" is in a network and nothing keeps its functions awake, so that the first check after some quiet weeks fails: make infra.NewSchedules"))
 	}
-	rule := awsevents.NewCfnRule(scope, jsii.String("StayAwake"), &awsevents.CfnRuleProps{
-		Description:        jsii.String("Sitefence: keeps a function's network interface, which Lambda takes back when nobody calls it"),
-		ScheduleExpression: jsii.String("rate(1 day)"),
-		State:              jsii.String("ENABLED"),
-		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("function"), Arn: function.FunctionArn(), Input: jsii.String(wiring.StayAwake),
-		}},
-	})
-	function.AddPermission(jsii.String("StayAwake"), &awslambda.Permission{
-		Principal: awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), SourceArn: rule.AttrArn(),
-	})
+}
+
+// stayAwake calls a deployment's check once a day, to no effect: "a function becomes
+// inactive when it has been idle long enough for Lambda to reclaim the external
+// resources that were configured for it", its network interface, and then "the
+// invocation fails" until there is one again, for a minute or more (Lambda's guide,
+// "Lambda function states"). A check would meet that with all of its retries, on
+// the one night in a year; what comes after a check is tried for longer.
+func stayAwake(d Deployment) schedule {
+	return schedule{
+		id: "StayAwake", name: d.Name + "-stay-awake",
+		description: "Sitefence: keeps a function's network interface, which Lambda takes back when nobody calls it",
+		minutes:     24 * 60,
+		function:    d.Functions["checkhealth"],
+		input:       contract.StayAwake,
+		age:         3600, tries: 10, // that the first call fails may be what it is for
+	}
 }
 
 // statements are what Lambda itself needs of the function's role to give it
@@ -122,7 +128,7 @@ func (n network) stayAwake(scope constructs.Construct, function awslambda.Functi
 // in none of Lambda's own (Lambda's guide, "Giving Lambda functions access to
 // resources in an Amazon VPC").
 func (n network) statements() []awsiam.PolicyStatement {
-	if len(n.subnets) == 0 {
+	if !n.there() {
 		return nil
 	}
 	const sid, denied = "NetworkInterfaces", "ButNotForTheCode"

@@ -1,6 +1,7 @@
 // Package infra is Sitefence as CDK constructs: the whole stack (NewStack), all of
 // it in a stack of yours (NewSitefence), or the parts that you want there (NewBus,
-// NewIngest, NewDeployment, NewNotifications, NewAlarms, NewOutputs).
+// NewIngest, NewDeployment, NewNotifications, NewSchedules, NewAlarms, NewDashboards,
+// NewOutputs).
 //
 // Whatever the stack is called and however often a construct is in it: no two
 // resources get one name, and what cannot be there twice is refused at synthesis.
@@ -69,10 +70,11 @@ func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
 		deployments = append(deployments, made)
 	}
 	news := NewNotifications(scope, NotificationsProps{Notifications: c.Notifications, Bus: bus})
-	NewAlarms(scope, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Drift: c.Drift})
-	if err := NewDrift(scope, DriftProps{Drift: c.Drift, Deployments: deployments}); err != nil {
+	schedules, err := NewSchedules(scope, SchedulesProps{Drift: c.Drift, Deployments: deployments})
+	if err != nil {
 		return Sitefence{}, err
 	}
+	NewAlarms(scope, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Schedules: schedules})
 	if c.Tuning.Dashboards {
 		if err := NewDashboards(scope, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
 			return Sitefence{}, err

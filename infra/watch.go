@@ -1,8 +1,6 @@
 package infra
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	emf "github.com/sitefence/sitefence/internal/metric"
@@ -13,31 +11,32 @@ func own(function *string, name string) metric {
 	return metric{emf.Namespace, name, "Sum", map[string]*string{emf.Dimension: function}}
 }
 
-// throttleAlarms are one for each function. What a throttle stops is tried again
-// by the machines, but it says that the account runs out of concurrency, and the
-// next minute a fence may need it.
+// throttleAlarms are one for each function of a fence. What a throttle stops is
+// tried again by the machines, but it says that the account runs out of concurrency,
+// and the next minute a fence may need it.
+//
+// Resync and Inspect have none: a restore that is throttled for long fails, which
+// pages; checks for drift that do not run page; and a person who calls sees it.
 func throttleAlarms(d Deployment) []alarm {
 	var all []alarm
-	for _, name := range slices.Sorted(maps.Keys(d.Functions)) {
+	for _, name := range fenceSteps() {
 		a := alarm{
 			name: d.Name + "-" + name + "-throttled", runbook: "function-throttled",
-			do: "See whether the account is out of concurrency: Lambda refused to run " + name + " of " + d.Name + ", which a fence or its way back may need now.",
+			do: "See whether the account is out of concurrency: Lambda refused to run " + name + " of " + d.Name + ", which a fence may need now.",
 			metric: metric{"AWS/Lambda", "Throttles", "Sum", map[string]*string{
 				"FunctionName": d.Functions[name].FunctionName(),
 			}},
 			recovers: true,
 		}
-		if alone[name] {
+		// It runs once at a time, so that two executions wait for each other by
+		// design: a throttle is news when it lasts.
+		if name == "updateaccelerator" {
 			a.minutes = 3
 		}
 		all = append(all, a)
 	}
 	return all
 }
-
-// alone are the functions that run once at a time, so that two executions wait for
-// each other by design: a throttle of theirs is news when it lasts.
-var alone = map[string]bool{"updateaccelerator": true, "resync": true}
 
 // pauseAlarm: a pause that does not hold is not what its maker believes.
 func pauseAlarm(d Deployment) alarm {

@@ -51,8 +51,12 @@ func newFences(stack awscdk.Stack, config infra.Config, assets infra.Assets) (in
 		made.Deployments = append(made.Deployments, deployment)
 	}
 	made.Notifications = infra.NewNotifications(within, infra.NotificationsProps{Notifications: config.Notifications, Bus: made.Bus})
+	schedules, err := infra.NewSchedules(within, infra.SchedulesProps{Drift: config.Drift, Deployments: made.Deployments})
+	if err != nil {
+		return made, err
+	}
 	infra.NewAlarms(within, infra.AlarmsProps{
-		Notifications: made.Notifications, Bus: made.Bus, Ingest: made.Ingest, Deployments: made.Deployments,
+		Notifications: made.Notifications, Bus: made.Bus, Ingest: made.Ingest, Deployments: made.Deployments, Schedules: schedules,
 	})
 	// `sitefence status --stack platform` finds all of it by these.
 	return made, infra.NewOutputs(within, made)

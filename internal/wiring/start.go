@@ -40,17 +40,12 @@ func Serve[H Handler[In, Out], In, Out any](build func(Function) (H, error)) {
 	lambda.Start(Step(handler.Handle))
 }
 
-// StayAwake is the input of a call that is for Lambda alone: a function in a VPC
-// that nobody calls for weeks loses its network interface, and then its first call
-// fails. No step has this input, and nothing is looked at or done.
-const StayAwake = `{"awake":true}`
-
 // Step is what Serve serves. Input that is not the step's is Misconfigured, by
 // field, and not retried.
 func Step[In, Out any](handle func(context.Context, In) (Out, error)) func(context.Context, json.RawMessage) (Out, error) {
 	return func(ctx context.Context, raw json.RawMessage) (Out, error) {
 		var in In
-		if string(raw) == StayAwake {
+		if string(raw) == contract.StayAwake {
 			var none Out
 			return none, nil
 		}

@@ -48,7 +48,7 @@ func TestWrongType(t *testing.T) {
 func TestStayAwake(t *testing.T) {
 	calls := 0
 	step := wiring.Step(func(context.Context, contract.CheckInput) (string, error) { calls++; return "looked", nil })
-	if got, err := step(t.Context(), json.RawMessage(wiring.StayAwake)); err != nil || got != "" || calls != 0 {
+	if got, err := step(t.Context(), json.RawMessage(contract.StayAwake)); err != nil || got != "" || calls != 0 {
 		t.Errorf("got %q, %v after %d calls, want nothing", got, err, calls)
 	}
 	for _, input := range []string{`{}`, `{"awake":true,"deployment":"kc"}`, `{"awake":false}`} {

@@ -52,8 +52,8 @@ func TestManyAlerts(t *testing.T) {
 func TestManyHostileAlerts(t *testing.T) {
 	const (
 		n = 1000
-		// A hundred refusals, then: how many more, the metric, the event.
-		maxLines = 100 + 3
+		// A hundred refusals, then: how many more, the metric, the event, the answer.
+		maxLines = 100 + 4
 		// Five values of a stranger, 128 bytes each, which JSON may write as
 		// six times that.
 		maxLine = 4 << 10

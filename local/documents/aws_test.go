@@ -18,7 +18,7 @@ import (
 
 // values are what stands for a variable where AWS's command line wants more
 // than a text. Any other variable is a text.
-var values = strings.NewReplacer("$WEIGHT", "128", "$PRESERVE", "true", "file://", "")
+var values = strings.NewReplacer("$WEIGHT", "128", "$PRESERVE", "true", "$START", "1700000000", "$END", "1700003600", "fileb://", "", "file://", "")
 
 // TestAWSCommands: AWS's own command line takes every `aws` of the documents,
 // also of the blocks that are only marked as needing AWS.
