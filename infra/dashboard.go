@@ -76,6 +76,9 @@ func newDashboard(scope constructs.Construct, of dashboard) (string, error) {
 		DashboardName: jsii.String(stack + "-" + of.d.Name),
 		DashboardBody: awscdk.Fn_Sub(jsii.String(text), of.values(stack)),
 	})
+	// Not every Region's CloudFormation knows tags of a dashboard yet (cfn-lint's
+	// schemas do not), and one property that is unknown fails a whole deployment.
+	made.AddPropertyDeletionOverride(jsii.String("Tags"))
 	return *made.Ref(), nil
 }
 
