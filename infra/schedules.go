@@ -16,6 +16,7 @@ import (
 // SchedulesProps says what is called by the clock.
 type SchedulesProps struct {
 	Drift       config.Drift // Config.Drift
+	Tuning      config.Tuning
 	Deployments []Deployment
 }
 
@@ -67,6 +68,7 @@ func NewSchedules(scope constructs.Construct, props SchedulesProps) (Schedules, 
 		return made, nil
 	}
 	scope = enter(scope, "Schedules")
+	bound(scope, props.Tuning)
 	// A group of its own: the Scheduler names a schedule's group, never the
 	// schedule, when it takes a role (its guide, "Confused deputy prevention"). In
 	// the account's default group anybody's schedule could take this one. A role for

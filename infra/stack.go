@@ -70,7 +70,7 @@ func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
 		deployments = append(deployments, made)
 	}
 	news := NewNotifications(scope, NotificationsProps{Notifications: c.Notifications, Bus: bus})
-	schedules, err := NewSchedules(scope, SchedulesProps{Drift: c.Drift, Deployments: deployments})
+	schedules, err := NewSchedules(scope, SchedulesProps{Drift: c.Drift, Tuning: c.Tuning, Deployments: deployments})
 	if err != nil {
 		return Sitefence{}, err
 	}

@@ -240,7 +240,8 @@ func TestNothingOfAFunctionsConfigurationIsInTheTemplate(t *testing.T) {
 
 func TestEverythingIsTagged(t *testing.T) {
 	s := synth(t, "full", full)
-	untaggable := []string{"AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Scheduler::Schedule"}
+	untaggable := []string{"AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Scheduler::Schedule",
+		"AWS::CloudWatch::Dashboard"}
 	for id, r := range s.Resources {
 		if slices.Contains(untaggable, r.Type) {
 			continue

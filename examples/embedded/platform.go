@@ -27,8 +27,9 @@ func newPlatform(scope constructs.Construct, id string, config infra.Config, ass
 	return stack, nil
 }
 
-// newFences takes Sitefence apart. infra.NewSitefence makes the same in one call;
-// a team that wants no e-mail topic or alarms of its own leaves a part out here.
+// newFences takes Sitefence apart. infra.NewSitefence makes the same in one call,
+// and dashboards, tags and warnings besides; a team that wants no e-mail topic or
+// alarms of its own leaves a part out here.
 func newFences(stack awscdk.Stack, config infra.Config, assets infra.Assets) (infra.Sitefence, error) {
 	within := constructs.NewConstruct(stack, jsii.String("Fence"))
 	made := infra.Sitefence{Bus: infra.NewBus(within)}
@@ -44,6 +45,7 @@ func newFences(stack awscdk.Stack, config infra.Config, assets infra.Assets) (in
 			Assets:      assets,
 			Bus:         made.Bus,
 			WebhookUser: config.Webhook.User,
+			Rules:       infra.NoticeRules(),
 		})
 		if err != nil {
 			return made, err
@@ -51,7 +53,7 @@ func newFences(stack awscdk.Stack, config infra.Config, assets infra.Assets) (in
 		made.Deployments = append(made.Deployments, deployment)
 	}
 	made.Notifications = infra.NewNotifications(within, infra.NotificationsProps{Notifications: config.Notifications, Bus: made.Bus})
-	schedules, err := infra.NewSchedules(within, infra.SchedulesProps{Drift: config.Drift, Deployments: made.Deployments})
+	schedules, err := infra.NewSchedules(within, infra.SchedulesProps{Drift: config.Drift, Tuning: config.Tuning, Deployments: made.Deployments})
 	if err != nil {
 		return made, err
 	}

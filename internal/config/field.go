@@ -94,7 +94,14 @@ func (o object) required(name string) field {
 	// file was not.
 	isMapping := o.node != nil && o.node.Kind == yaml.MappingNode
 	if f.node == nil && (isMapping || o.node == nil && o.path == "") {
-		f.problem("nothing", "a value: the field is required")
+		p := Problem{Got: "nothing", Want: "a value: the field is required"}
+		if name == "infinispan" {
+			p.Want = "a mapping with url, user and passwordSecret, or the word none: the field is required"
+		}
+		if o.node != nil {
+			p.Line = o.node.Line
+		}
+		f.report(p)
 	}
 	return f
 }

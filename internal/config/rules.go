@@ -37,8 +37,8 @@ var (
 	// Secrets Manager's own characters (CreateSecret, Name). A secret's version
 	// or JSON key cannot be chosen: the whole string is the password.
 	secretRule = rule{
-		"the name or ARN of a Secrets Manager secret, never the password itself",
-		pattern(`^(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}$`),
+		"the name or ARN of a Secrets Manager secret, never the password itself (an ARN with the six characters at its end)",
+		pattern(`^(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$`),
 		hidden("a value that no secret can have as its name"),
 	}
 

@@ -172,7 +172,7 @@ func TestSchemaAtTheEdges(t *testing.T) {
 		bad  []any
 	}{
 		{"webhook.user", []any{"ä", strings.Repeat("u", 128)}, []any{"a:b", strings.Repeat("u", 129), "a\tb"}},
-		{"webhook.passwordSecret", []any{"a/b_c+d=e.f@g-h"}, []any{"a b", "arn:aws:secretsmanager:eu-west-1:1:secret:x", strings.Repeat("s", 513)}},
+		{"webhook.passwordSecret", []any{"a/b_c+d=e.f@g-h"}, []any{"a b", "arn:aws:secretsmanager:eu-west-1:1:secret:x", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x", strings.Repeat("s", 513)}},
 		{"deployments", []any{decode(t)["deployments"]}, []any{times(9, func(int) any { return nil })}},
 		{"deployments[0].name", []any{"a", strings.Repeat("a", 32)}, []any{"-a", "a-", "A", strings.Repeat("a", 33)}},
 		{"deployments[0].accelerator.dnsNames", []any{[]any{"a.b"}}, []any{[]any{"a"}, []any{"A.b"}, []any{"a.b."}, []any{"a.b", "a.b"}, []any{"-a.b"}}},
