@@ -14,6 +14,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
@@ -41,7 +42,7 @@ type Handler struct {
 
 // New builds the handler over one deployment's clients.
 func New(function wiring.Function) (Handler, error) {
-	generation, err := function.Generation()
+	newest, err := generation.FromEnvironment(function.AWS())
 	if err != nil {
 		return Handler{}, err
 	}
@@ -55,7 +56,7 @@ func New(function wiring.Function) (Handler, error) {
 	}
 	return Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
-		Generation: generation, Log: lambdacontext.NewLogger(),
+		Generation: newest, Log: lambdacontext.NewLogger(),
 	}, nil
 }
 
