@@ -15,6 +15,7 @@ package awsenv
 
 import (
 	"context"
+	"crypto/x509"
 	"os"
 	"strings"
 
@@ -42,6 +43,14 @@ func Config() aws.Config {
 		cfg.BaseEndpoint = &url
 	}
 	return cfg
+}
+
+// ReadRoots begins to read the system's list of roots, which the first TLS
+// handshake would read otherwise, and wait for: half the CPU time of a cold function
+// (docs/performance.md). crypto/x509 reads it once; who needs it meanwhile waits
+// for it, and what is wrong with it fails the handshake as ever.
+func ReadRoots() {
+	go func() { _, _ = x509.SystemCertPool() }()
 }
 
 const endpointURL = "AWS_ENDPOINT_URL"
