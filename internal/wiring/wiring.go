@@ -7,6 +7,7 @@
 package wiring
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -52,10 +53,26 @@ func Load() (Function, error) {
 // New is Load for a deployment that is known already.
 func New(deployment config.Deployment) Function {
 	cfg := awsenv.Config()
-	cfg.HTTPClient = limit.Answers(awshttp.NewBuildableClient().WithTimeout(ReadTimeout))
+	reading, writing := clients()
+	cfg.HTTPClient = limit.Answers(reading)
 	f := With(deployment, cfg)
-	f.writing = limit.Answers(awshttp.NewBuildableClient().WithTimeout(WriteTimeout))
+	f.writing = limit.Answers(writing)
 	return f
+}
+
+// clients are the SDK's own client with each of the two timeouts, over the same
+// connections: a write goes out over the one on which the reads before it were
+// answered. net/http sends no write twice on its own: a POST that has begun to be
+// sent on a connection that turns out dead is an error (Transport, "isReplayable").
+func clients() (reading, writing aws.HTTPClient) {
+	reading = awshttp.NewBuildableClient().WithTimeout(ReadTimeout).Freeze()
+	// What Freeze returns; a client of another kind would have its own connections.
+	if client, ok := reading.(*http.Client); ok {
+		longer := *client
+		longer.Timeout = WriteTimeout
+		return reading, &longer
+	}
+	return reading, awshttp.NewBuildableClient().WithTimeout(WriteTimeout)
 }
 
 // With is New with the AWS configuration given; its HTTP client serves writes too.
