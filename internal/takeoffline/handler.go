@@ -23,6 +23,7 @@ import (
 type Cluster interface {
 	Looking
 	Prepare(context.Context) error
+	Connect(ctx context.Context, calls int)
 	TakeOffline(ctx context.Context, backup contract.Site) (caches []string, err error)
 }
 
@@ -134,12 +135,17 @@ func served(s accelerator.State, in contract.ActInput) error {
 	return nil
 }
 
-// look reads all that the permission rests on. The password is read beside it:
-// what comes after the look must be sent at once, since the world may change.
+// look reads all that the permission rests on. The password is read beside it, and
+// the connections of the order and of its proof are opened: what comes after the
+// look must be sent at once, since the world may change.
 func (h Handler) look(ctx context.Context, execution string, cluster Cluster) (accelerator.State, error) {
 	var state accelerator.State
 	group, gctx := errgroup.WithContext(ctx)
 	if cluster != nil {
+		group.Go(func() error {
+			cluster.Connect(gctx, 2)
+			return nil
+		})
 		group.Go(func() error {
 			_ = cluster.Prepare(gctx) // TakeOffline says what is wrong with it
 			return nil
