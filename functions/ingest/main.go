@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 
@@ -14,7 +13,7 @@ import (
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))
-	handler, err := ingest.New(context.Background(), log)
+	handler, err := ingest.New(log)
 	if err != nil {
 		log.Error("cannot start", "error", err)
 		os.Exit(1)

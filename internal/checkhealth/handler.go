@@ -16,6 +16,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/metric"
+	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -57,7 +58,7 @@ func New(function wiring.Function) (Handler, error) {
 		Deployment: function.Deployment, Accelerator: function.Reader(), Rejoining: function.Reader(), Clusters: clusters,
 		Log: lambdacontext.NewLogger(), Now: time.Now,
 	}
-	if pauses, ok := function.Pauses(); ok {
+	if pauses, ok := pause.FromEnvironment(function.AWS()); ok {
 		h.Pauses = pauses
 	}
 	return h, nil

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -23,7 +24,12 @@ type rule struct {
 // hidden stands for a value that might be a secret put into the wrong field.
 func hidden(what string) func(string) string { return func(string) string { return what } }
 
-func pattern(p string) func(string) bool { return regexp.MustCompile(p).MatchString }
+// pattern compiles p when it is first asked: each function links this package, and
+// none checks a configuration.
+func pattern(p string) func(string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(p) })
+	return func(s string) bool { return compiled().MatchString(s) }
+}
 
 var (
 	nameRule = rule{"a name of 1 to 32 lower-case letters, digits and inner hyphens", contract.NamePattern.MatchString, quote}
@@ -99,14 +105,14 @@ func validUser(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r == ':' || unicode.IsControl(r) })
 }
 
-var labelPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var validLabel = pattern(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func validHost(s string) bool {
 	if len(s) > 253 || !strings.Contains(s, ".") {
 		return false
 	}
 	for label := range strings.SplitSeq(s, ".") {
-		if !labelPattern.MatchString(label) {
+		if !validLabel(label) {
 			return false
 		}
 	}
@@ -124,7 +130,7 @@ func validURL(s string) bool {
 		}
 	}
 	host := strings.ToLower(u.Hostname())
-	if net.ParseIP(host) == nil && !validHost(host) && !labelPattern.MatchString(host) {
+	if net.ParseIP(host) == nil && !validHost(host) && !validLabel(host) {
 		return false
 	}
 	// Whatever is not scheme and host (user, path, query, fragment, an empty

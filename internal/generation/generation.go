@@ -6,6 +6,8 @@ package generation
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/sitefence/sitefence/internal/awserr"
+	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
@@ -29,6 +32,16 @@ const (
 type Guard struct {
 	Executions sfn.ListExecutionsAPIClient
 	Machine    string // the fence machine's ARN
+}
+
+// FromEnvironment is the guard of the function that runs here, whose environment
+// names the fence machine. The SDK retries its reads.
+func FromEnvironment(cfg aws.Config) (Guard, error) {
+	machine := os.Getenv(config.EnvFenceMachine)
+	if machine == "" {
+		return Guard{}, fmt.Errorf("environment variable %s: got nothing, want the fence machine's ARN", config.EnvFenceMachine)
+	}
+	return Guard{Executions: sfn.NewFromConfig(cfg), Machine: machine}, nil
 }
 
 // Newest returns nil when no higher generation than the execution's exists, and

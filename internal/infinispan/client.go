@@ -44,15 +44,16 @@ type Client struct {
 	site     contract.Site
 	cfg      config.Infinispan
 	password Password
-	http     *http.Client
+	http     *line
 	trust    *trust // nil: http verifies with what was configured
 }
 
 // New builds a client that verifies the server against the configured CA (or
 // the system's roots), follows no redirect and uses no proxy: nothing but the
 // configured address ever gets the password. Each call has a connection of its
-// own: behind a load balancer the next one may reach another node (HTTP/2 would
-// send them all to the same), and none is dead since Lambda froze it.
+// own, new or opened just before it by Connect: behind a load balancer the next
+// one may reach another node (HTTP/2 would send them all to the same), and none is
+// dead since Lambda froze it.
 func New(site contract.Site, cfg config.Infinispan, password Password) (*Client, error) {
 	var roots *x509.CertPool
 	if cfg.CA != "" {
@@ -64,8 +65,8 @@ func New(site contract.Site, cfg config.Infinispan, password Password) (*Client,
 	return &Client{site: site, cfg: cfg, password: password, http: newHTTP(cfg, roots)}, nil
 }
 
-func newHTTP(cfg config.Infinispan, roots *x509.CertPool) *http.Client {
-	return &http.Client{
+func newHTTP(cfg config.Infinispan, roots *x509.CertPool) *line {
+	return &line{Client: &http.Client{
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -76,16 +77,16 @@ func newHTTP(cfg config.Infinispan, roots *x509.CertPool) *http.Client {
 
 			MaxResponseHeaderBytes: maxHeader,
 		},
-	}
+	}}
 }
 
 // Through returns a client that sends its requests through rt instead of the
 // network, for tests that decide what becomes of each call.
 func (c *Client) Through(rt http.RoundTripper) *Client {
 	through := *c
-	client := *c.http
+	client := *c.http.Client
 	client.Transport = rt
-	through.http, through.trust = &client, nil
+	through.http, through.trust = &line{Client: &client}, nil
 	return &through
 }
 
@@ -151,7 +152,7 @@ func (c *Client) call(ctx context.Context, r request) (answer, error) {
 	return c.sort(a, nil)
 }
 
-func (c *Client) send(ctx context.Context, client *http.Client, r request, password string) (answer, error) {
+func (c *Client) send(ctx context.Context, line *line, r request, password string) (answer, error) {
 	target, err := url.Parse(c.cfg.URL)
 	if err != nil {
 		return answer{}, err
@@ -166,6 +167,8 @@ func (c *Client) send(ctx context.Context, client *http.Client, r request, passw
 	}
 	req.SetBasicAuth(c.cfg.User, password)
 	req.Header.Set("Accept", "application/json")
+	client, done := line.take()
+	defer done()
 	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, err

@@ -12,3 +12,15 @@ func (c *Client) Over(dial func(context.Context, string, string) (net.Conn, erro
 	transport, _ := c.http.Transport.(*http.Transport)
 	transport.DialTLSContext = dial
 }
+
+// Usable is how many connections wait for their call.
+func (c *Client) Usable() (n int) {
+	c.http.mu.Lock()
+	defer c.http.mu.Unlock()
+	for _, o := range c.http.ahead {
+		if !o.useless() {
+			n++
+		}
+	}
+	return n
+}

@@ -26,7 +26,7 @@ type trust struct {
 
 	mu     sync.Mutex
 	pem    string
-	client *http.Client
+	client *line
 }
 
 // Trusting returns a client that verifies the server against the source's CA
@@ -46,7 +46,7 @@ func (c *Client) CA(ctx context.Context) (string, error) {
 	return c.trust.source.Get(ctx)
 }
 
-func (t *trust) with(pem string) (*http.Client, error) {
+func (t *trust) with(pem string) (*line, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.client != nil && t.pem == pem {
@@ -62,7 +62,7 @@ func (t *trust) with(pem string) (*http.Client, error) {
 }
 
 // verifying is the client to send with. Its errors are of the contract's types.
-func (c *Client) verifying(ctx context.Context) (*http.Client, error) {
+func (c *Client) verifying(ctx context.Context) (*line, error) {
 	if c.trust == nil {
 		return c.http, nil
 	}

@@ -15,11 +15,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/sitefence/sitefence/internal/alert"
+	"github.com/sitefence/sitefence/internal/awsenv"
 	"github.com/sitefence/sitefence/internal/bus"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
@@ -53,7 +53,8 @@ type Handler struct {
 
 // New builds the handler from the configuration beside the binary and the AWS
 // environment. The log must be JSON without groups.
-func New(ctx context.Context, log *slog.Logger) (*Handler, error) {
+func New(log *slog.Logger) (*Handler, error) {
+	awsenv.ReadRoots()
 	file, err := config.LoadFunctionFile[config.IngestFile]()
 	if err != nil {
 		return nil, err
@@ -62,10 +63,7 @@ func New(ctx context.Context, log *slog.Logger) (*Handler, error) {
 	if err := validate(file, busName, secretID); err != nil {
 		return nil, err
 	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, err
-	}
+	cfg := awsenv.Config()
 	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
 	return &Handler{
 		User: file.User, Deployments: file.Deployments,

@@ -11,9 +11,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"golang.org/x/sync/errgroup"
@@ -23,6 +26,7 @@ import (
 	"github.com/sitefence/sitefence/internal/contract"
 	"github.com/sitefence/sitefence/internal/drift"
 	"github.com/sitefence/sitefence/internal/infinispan"
+	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/release"
 	"github.com/sitefence/sitefence/internal/target"
 	"github.com/sitefence/sitefence/internal/wiring"
@@ -84,17 +88,36 @@ func New(function wiring.Function, webhookUser string) (Handler, error) {
 	if err != nil {
 		return Handler{}, err
 	}
-	rules := function.Rules()
 	h := Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Describer: function.Accelerators(),
 		Targets: function.Targets(), Clusters: asClusters(clients), Watched: asClusters(watched), WebhookUser: webhookUser,
-		Rules: rules.Client, Bus: rules.Bus, RuleNames: rules.Names, Executions: function.Executions(), Acting: function.Acting(),
+		Rules: eventbridge.NewFromConfig(function.AWS()), Bus: os.Getenv(config.EnvBus), RuleNames: ruleNames(), Executions: sfn.NewFromConfig(function.AWS()), Acting: acting(),
 		Log: lambdacontext.NewLogger(), Now: time.Now,
 	}
-	if pauses, ok := function.Pauses(); ok {
+	if pauses, ok := pause.FromEnvironment(function.AWS()); ok {
 		h.Pauses = pauses
 	}
 	return h, nil
+}
+
+// ruleNames are the rules to look after: none where none is named.
+func ruleNames() []string {
+	if names := os.Getenv(config.EnvRules); names != "" {
+		return strings.Split(names, ",")
+	}
+	return nil
+}
+
+// acting are the ARNs of the machines that change something, by what they do:
+// those that the environment names.
+func acting() map[string]string {
+	all := map[string]string{}
+	for machine, name := range map[string]string{"fence": config.EnvFenceMachine, "restore": config.EnvRestoreMachine} {
+		if arn := os.Getenv(name); arn != "" {
+			all[machine] = arn
+		}
+	}
+	return all
 }
 
 func asClusters(clients map[contract.Site]*infinispan.Client) map[contract.Site]Cluster {
@@ -179,8 +202,8 @@ func (h Handler) inspect(ctx context.Context, in contract.InspectInput) contract
 	all.read(func(ctx context.Context) { h.readRunning(ctx, &found) })
 	if h.Pauses != nil {
 		all.read(func(ctx context.Context) {
-			pause, err := h.Pauses.Read(ctx, h.Now())
-			found.Pause = pause
+			var err error
+			found.Pause, err = h.Pauses.Read(ctx, h.Now())
 			if p := contract.ProblemOf(err); p != nil {
 				found.PauseProblem = p.Text
 			}

@@ -6,12 +6,14 @@ package pause
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/sitefence/sitefence/internal/awserr"
+	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
@@ -28,6 +30,14 @@ type Parameters interface {
 type Reader struct {
 	Parameters Parameters
 	Name       string // of the parameter
+}
+
+// FromEnvironment reads the parameter that the function's environment names. It is
+// false where none is named: then nothing can be paused, which stops no fence.
+func FromEnvironment(cfg aws.Config) (Reader, bool) {
+	name := os.Getenv(config.EnvPauseParameter)
+	client := ssm.NewFromConfig(cfg, func(o *ssm.Options) { o.Retryer = aws.NopRetryer{} })
+	return Reader{Parameters: client, Name: name}, name != ""
 }
 
 // Read returns the pause that holds now, or nil. An error says that the switch

@@ -13,7 +13,6 @@ import (
 	"github.com/sitefence/sitefence/internal/awsfake"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/pause"
-	"github.com/sitefence/sitefence/internal/wiring"
 )
 
 const name = "/sitefence/stack/kc/pause-0123abcd"
@@ -26,7 +25,7 @@ const held = `{"reason":"maintenance","by":"alice","since":"2026-11-24T11:00:00Z
 func reader(t *testing.T, parameters *awsfake.Parameters) pause.Reader {
 	t.Helper()
 	t.Setenv(config.EnvPauseParameter, name)
-	r, ok := wiring.With(config.Deployment{}, awsfake.Serve(t, parameters)).Pauses()
+	r, ok := pause.FromEnvironment(awsfake.Serve(t, parameters))
 	if !ok {
 		t.Fatal("nothing can be paused")
 	}
@@ -91,7 +90,7 @@ func TestNeverLong(t *testing.T) {
 // TestNoSwitch: a function without the parameter's name is never paused.
 func TestNoSwitch(t *testing.T) {
 	t.Setenv(config.EnvPauseParameter, "")
-	if _, ok := wiring.With(config.Deployment{}, aws.Config{}).Pauses(); ok {
+	if _, ok := pause.FromEnvironment(aws.Config{}); ok {
 		t.Error("there is a switch that nobody named")
 	}
 }

@@ -50,7 +50,7 @@ type Handler struct {
 
 // New builds the handler over one deployment's clients.
 func New(function wiring.Function) (Handler, error) {
-	generations, err := function.Generation()
+	generations, err := generation.FromEnvironment(function.AWS())
 	if err != nil {
 		return Handler{}, err
 	}
@@ -64,7 +64,7 @@ func New(function wiring.Function) (Handler, error) {
 	}
 	return Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters, Generation: generations,
-		Executions: function.Executions(), Machines: machines, Targets: function.Targets(), Log: lambdacontext.NewLogger(),
+		Executions: sfn.NewFromConfig(function.AWS()), Machines: machines, Targets: function.Targets(), Log: lambdacontext.NewLogger(),
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
@@ -22,6 +23,7 @@ import (
 type Cluster interface {
 	Looking
 	Prepare(context.Context) error
+	Connect(ctx context.Context, calls int)
 	TakeOffline(ctx context.Context, backup contract.Site) (caches []string, err error)
 }
 
@@ -41,7 +43,7 @@ type Handler struct {
 
 // New builds the handler over one deployment's clients.
 func New(function wiring.Function) (Handler, error) {
-	generation, err := function.Generation()
+	newest, err := generation.FromEnvironment(function.AWS())
 	if err != nil {
 		return Handler{}, err
 	}
@@ -55,7 +57,7 @@ func New(function wiring.Function) (Handler, error) {
 	}
 	return Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Clusters: clusters,
-		Generation: generation, Log: lambdacontext.NewLogger(),
+		Generation: newest, Log: lambdacontext.NewLogger(),
 	}, nil
 }
 
@@ -133,12 +135,17 @@ func served(s accelerator.State, in contract.ActInput) error {
 	return nil
 }
 
-// look reads all that the permission rests on. The password is read beside it:
-// what comes after the look must be sent at once, since the world may change.
+// look reads all that the permission rests on. The password is read beside it, and
+// the connections of the order and of its proof are opened: what comes after the
+// look must be sent at once, since the world may change.
 func (h Handler) look(ctx context.Context, execution string, cluster Cluster) (accelerator.State, error) {
 	var state accelerator.State
 	group, gctx := errgroup.WithContext(ctx)
 	if cluster != nil {
+		group.Go(func() error {
+			cluster.Connect(gctx, 2)
+			return nil
+		})
 		group.Go(func() error {
 			_ = cluster.Prepare(gctx) // TakeOffline says what is wrong with it
 			return nil

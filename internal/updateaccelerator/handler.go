@@ -15,6 +15,7 @@ import (
 	"github.com/sitefence/sitefence/internal/accelerator"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/links"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
@@ -50,7 +51,7 @@ type Handler struct {
 
 // New builds the handler over one deployment's clients.
 func New(function wiring.Function) (Handler, error) {
-	generation, err := function.Generation()
+	newest, err := generation.FromEnvironment(function.AWS())
 	if err != nil {
 		return Handler{}, err
 	}
@@ -64,7 +65,7 @@ func New(function wiring.Function) (Handler, error) {
 	}
 	return Handler{
 		Deployment: function.Deployment, Accelerator: function.Reader(), Owners: function.Reader(), Clusters: clusters, Writer: function.Writer(),
-		Generation: generation, Log: lambdacontext.NewLogger(), Now: time.Now,
+		Generation: newest, Log: lambdacontext.NewLogger(), Now: time.Now,
 	}, nil
 }
 

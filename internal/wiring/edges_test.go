@@ -11,6 +11,7 @@ import (
 
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
+	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/wiring"
 )
 
@@ -84,11 +85,7 @@ func function(t *testing.T, d config.Deployment) wiring.Function {
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 	t.Setenv("AWS_PROFILE", "")
-	f, err := wiring.New(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return wiring.New(d)
 }
 
 // TestStart: what is missing around the function fails at its start, by name.
@@ -96,7 +93,7 @@ func TestStart(t *testing.T) {
 	f := function(t, config.Deployment{Sites: []config.Site{
 		{Name: "site-b"}, {Name: "site-a", Infinispan: &config.Infinispan{URL: "https://a"}}}})
 	t.Setenv(config.EnvFenceMachine, "")
-	if _, err := f.Generation(); err == nil || !strings.Contains(err.Error(), config.EnvFenceMachine) {
+	if _, err := generation.FromEnvironment(f.AWS()); err == nil || !strings.Contains(err.Error(), config.EnvFenceMachine) {
 		t.Errorf("got %v, want an error that names the variable", err)
 	}
 	clusters, err := f.Clusters()

@@ -5,7 +5,6 @@ import (
 	"os"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/target"
@@ -26,9 +25,6 @@ func (f Function) Machines() (Machines, error) {
 	}
 	return m, nil
 }
-
-// Executions lists the executions of any machine; the SDK retries its reads.
-func (f Function) Executions() sfn.ListExecutionsAPIClient { return sfn.NewFromConfig(f.aws) }
 
 // Targets reads load balancers' targets; the SDK retries its reads.
 func (f Function) Targets() target.Client { return elb.NewFromConfig(f.aws) }

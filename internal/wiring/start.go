@@ -29,7 +29,7 @@ type Handler[In, Out any] interface {
 // Serve is the whole of a step's main: it loads the configuration, builds the
 // handler once and serves it until the execution environment ends.
 func Serve[H Handler[In, Out], In, Out any](build func(Function) (H, error)) {
-	function, err := Load(context.Background())
+	function, err := Load()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,30 +1,27 @@
-// Package wiring builds, once per execution environment, the clients that the
-// functions of a deployment share in kind. Everything a function can get wrong
-// about its surroundings fails here, at the start, before any event.
+// Package wiring builds, once per execution environment, the clients that all
+// functions of a deployment have. Everything a function can get wrong about its
+// surroundings fails here or beside it, at the start, before any event.
+//
+// A client of another service is built from AWS by the package that needs it: what
+// is imported here is linked into each function, and initialized whenever one starts.
 package wiring
 
 import (
-	"context"
-	"fmt"
-	"os"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	ga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/sitefence/sitefence/internal/accelerator"
+	"github.com/sitefence/sitefence/internal/awsenv"
 	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
-	"github.com/sitefence/sitefence/internal/generation"
 	"github.com/sitefence/sitefence/internal/infinispan"
 	"github.com/sitefence/sitefence/internal/limit"
-	"github.com/sitefence/sitefence/internal/pause"
 	"github.com/sitefence/sitefence/internal/secret"
 )
 
@@ -44,30 +41,47 @@ type Function struct {
 }
 
 // Load reads the configuration beside the binary and the AWS environment.
-func Load(ctx context.Context) (Function, error) {
+func Load() (Function, error) {
+	awsenv.ReadRoots()
 	deployment, err := config.LoadFunctionFile[config.Deployment]()
 	if err != nil {
 		return Function{}, err
 	}
-	return New(ctx, deployment)
+	return New(deployment), nil
 }
 
 // New is Load for a deployment that is known already.
-func New(ctx context.Context, deployment config.Deployment) (Function, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(ReadTimeout)))
-	if err != nil {
-		return Function{}, fmt.Errorf("loading the AWS configuration: %w", err)
-	}
-	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
+func New(deployment config.Deployment) Function {
+	cfg := awsenv.Config()
+	reading, writing := clients()
+	cfg.HTTPClient = limit.Answers(reading)
 	f := With(deployment, cfg)
-	f.writing = limit.Answers(awshttp.NewBuildableClient().WithTimeout(WriteTimeout))
-	return f, nil
+	f.writing = limit.Answers(writing)
+	return f
+}
+
+// clients are the SDK's own client with each of the two timeouts, over the same
+// connections: a write goes out over the one on which the reads before it were
+// answered. net/http sends no write twice on its own: a POST that has begun to be
+// sent on a connection that turns out dead is an error (Transport, "isReplayable").
+func clients() (reading, writing aws.HTTPClient) {
+	reading = awshttp.NewBuildableClient().WithTimeout(ReadTimeout).Freeze()
+	// What Freeze returns; a client of another kind would have its own connections.
+	if client, ok := reading.(*http.Client); ok {
+		longer := *client
+		longer.Timeout = WriteTimeout
+		return reading, &longer
+	}
+	return reading, awshttp.NewBuildableClient().WithTimeout(WriteTimeout)
 }
 
 // With is New with the AWS configuration given; its HTTP client serves writes too.
 func With(deployment config.Deployment, cfg aws.Config) Function {
 	return Function{deployment, cfg, cfg.HTTPClient}
 }
+
+// AWS is what any other client is built from; the SDK retries its calls.
+func (f Function) AWS() aws.Config { return f.aws }
 
 // Reader reads the accelerator; the SDK retries its reads.
 func (f Function) Reader() accelerator.Reader {
@@ -85,23 +99,6 @@ func (f Function) Writer() accelerator.Writing {
 }
 
 func inControlPlane(o *ga.Options) { o.Region = accelerator.Region }
-
-// Generation lists the fence machine's executions.
-func (f Function) Generation() (generation.Guard, error) {
-	machine := os.Getenv(config.EnvFenceMachine)
-	if machine == "" {
-		return generation.Guard{}, fmt.Errorf("environment variable %s: got nothing, want the fence machine's ARN", config.EnvFenceMachine)
-	}
-	return generation.Guard{Executions: sfn.NewFromConfig(f.aws), Machine: machine}, nil
-}
-
-// Pauses reads the deployment's pause parameter. It is false where none is
-// named: then nothing can be paused, which stops no fence.
-func (f Function) Pauses() (pause.Reader, bool) {
-	name := os.Getenv(config.EnvPauseParameter)
-	client := ssm.NewFromConfig(f.aws, func(o *ssm.Options) { o.Retryer = aws.NopRetryer{} })
-	return pause.Reader{Parameters: client, Name: name}, name != ""
-}
 
 // Clusters are the clients of the sites that have an Infinispan.
 func (f Function) Clusters() (map[contract.Site]*infinispan.Client, error) {

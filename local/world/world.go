@@ -117,10 +117,7 @@ func (w *World) environment(t testing.TB) {
 
 // Function is the real wiring over this world.
 func (w *World) Function() wiring.Function {
-	w.t.Helper()
-	f, err := wiring.New(w.t.Context(), w.Config)
-	w.must(err)
-	return f
+	return wiring.New(w.Config)
 }
 
 // Event says that site-a cannot see site-b, received now.
