@@ -27,8 +27,9 @@ func newPlatform(scope constructs.Construct, id string, config infra.Config, ass
 	return stack, nil
 }
 
-// newFences takes Sitefence apart. infra.NewSitefence makes the same in one call;
-// a team that wants no e-mail topic or alarms of its own leaves a part out here.
+// newFences takes Sitefence apart. infra.NewSitefence makes all of it in one call,
+// and dashboards, tags and warnings besides; a team that wants no e-mail topic or
+// alarms of its own leaves a part out here.
 func newFences(stack awscdk.Stack, config infra.Config, assets infra.Assets) (infra.Sitefence, error) {
 	within := constructs.NewConstruct(stack, jsii.String("Fence"))
 	made := infra.Sitefence{Bus: infra.NewBus(within)}
