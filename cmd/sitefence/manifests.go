@@ -56,13 +56,12 @@ func newManifests() *cobra.Command {
 		Short: "Print what a site's cluster needs to report a lost site.",
 		Long:  manifestsLong, Example: manifestsExample,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		// Apart from the run, so that the documents' test checks flags and runs nothing.
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			f.set, f.stdin = cmd.Flags().Changed, cmd.InOrStdin()
-			if err := f.check(); err != nil {
-				return err
-			}
-			return f.run(cmd)
+			return f.check()
 		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", "sitefence.yaml", "The configuration file.")

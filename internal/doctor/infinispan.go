@@ -23,7 +23,7 @@ func infinispan(s contract.SiteState, in contract.Inspection) []Row {
 		return append(rows, failed(Reachable, "put the CA that signs its certificate into caFile and deploy, or into the secret that caSecret names", "%s", said(p)))
 	}
 	if p := first(all, contract.ReporterUnreachable, contract.Unavailable); p != nil && silent(all) {
-		return append(rows, failed(Reachable, "look whether it runs, and whether the functions reach its URL: they run outside of any VPC", "%s", said(p)))
+		return append(rows, failed(Reachable, "look whether it runs, and whether the functions reach its URL: without `network` they stand outside of any VPC; with it, docs/network.md has what must be reachable", "%s", said(p)))
 	}
 	if c.Verified {
 		rows = append(rows, ok(Reachable, "answers over TLS with a certificate that is verified"))

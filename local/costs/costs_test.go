@@ -81,6 +81,8 @@ func idleTable(shared, each counts, memory float64) string {
 		"Lambda's monthly free tier (a million requests, 400,000 GB-s) usually covers its share of that.\n",
 		checks, checks, scheduled, invocation, memory, secondsARun, gigabyteSecond, secretRead, checks, bytesALine, logGigabyte,
 		float64(checks)*(scheduled+run+2*secretRead)+logs(checks))
+	fmt.Fprintf(&b, "\nWhat you may switch on: a heartbeat costs **%.2f** a month for each site of the deployment (an alarm and a metric); its posts cost cents. "+
+		"With `network` there are the NAT gateways of your VPC, paid by the hour and the GB, if you make them for this: the [VPC pricing page](https://aws.amazon.com/vpc/pricing/).\n", alarmMonth+metricMonth)
 	b.WriteString("\nNothing else costs anything while nothing happens: functions, machines, rules, queues, the topic, the SSM parameter (standard) and empty log groups are paid by use.\n")
 	fmt.Fprintf(&b, "\nReserved concurrency costs nothing, but the account must have it: %d with one deployment and %d for each more, "+
 		"and AWS keeps 100 unreserved. So the quota in the Region must be **%d** at least, with one deployment.\n", one.reserved, each.reserved, 100+one.reserved)

@@ -36,7 +36,7 @@ func deployed(t *testing.T) (shared, each counts, memory float64) {
 	if err := json.Unmarshal(data, &template); err != nil {
 		t.Fatal(err)
 	}
-	series := map[string]bool{}
+	shared.metrics, each.metrics = series(t)
 	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
 		r := template.Resources[id]
 		of := &shared
@@ -49,17 +49,6 @@ func deployed(t *testing.T) (shared, each counts, memory float64) {
 		switch r.Type {
 		case "AWS::CloudWatch::Alarm":
 			of.alarms++
-			if ns, _ := r.Properties["Namespace"].(string); ns != "" && !strings.HasPrefix(ns, "AWS/") {
-				dimensions, err := json.Marshal(r.Properties["Dimensions"])
-				if err != nil {
-					t.Fatal(err)
-				}
-				key := ns + " " + r.Properties["MetricName"].(string) + string(dimensions)
-				if !series[key] {
-					series[key] = true
-					of.metrics++
-				}
-			}
 		case "AWS::CloudWatch::Dashboard":
 			of.dashboards++
 		case "AWS::SecretsManager::Secret":
