@@ -47,8 +47,11 @@ type Handler struct {
 	Bus         interface {
 		Put(context.Context, []contract.Event) []bus.Outcome
 	}
-	Log *slog.Logger // JSON without groups: it carries metrics
-	Now func() time.Time
+	// Connect opens the connection to the bus beside the first look at the secret, and
+	// does not wait for it; nil: the first call on the bus opens it.
+	Connect func()
+	Log     *slog.Logger // JSON without groups: it carries metrics
+	Now     func() time.Time
 }
 
 // New builds the handler from the configuration beside the binary and the AWS
@@ -65,11 +68,12 @@ func New(log *slog.Logger) (*Handler, error) {
 	}
 	cfg := awsenv.Config()
 	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
+	eventBus := eventbridge.NewFromConfig(cfg)
 	return &Handler{
 		User: file.User, Deployments: file.Deployments,
 		Secret: secret.New(secretsmanager.NewFromConfig(cfg), secretID),
-		Bus:    bus.New(eventbridge.NewFromConfig(cfg), busName),
-		Log:    log, Now: time.Now,
+		Bus:    bus.New(eventBus, busName), Connect: connector(eventBus),
+		Log: log, Now: time.Now,
 	}, nil
 }
 
@@ -140,6 +144,9 @@ func (h *Handler) admit(ctx context.Context, log *slog.Logger, req request) (res
 	sent, ok := parseBasic(header(req, "authorization"))
 	if !ok {
 		return unauthorized(stranger, "no-credentials")
+	}
+	if h.Connect != nil {
+		h.Connect()
 	}
 	known, err := h.authenticate(ctx, sent)
 	if err != nil {

@@ -75,7 +75,9 @@ func Build(ctx context.Context, o Options) (string, error) {
 func compile(ctx context.Context, root, out, chain string, arch config.Architecture) error {
 	args := []string{
 		"build",
-		"-tags", "lambda.norpc", // Lambda's old RPC mode is not used by provided runtimes
+		// Lambda's old RPC mode is not used by provided runtimes; no service that is
+		// asked speaks HTTP/2, and Infinispan must not, see infinispan.New: 0.4 MB.
+		"-tags", "lambda.norpc,nethttpomithttp2",
 		"-trimpath",                   // no folder of this machine in the binary
 		"-buildvcs=false",             // no commit either: a change of the docs is none of the function
 		"-ldflags", "-s -w -buildid=", // nor the hash of the linker's inputs
