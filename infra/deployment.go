@@ -32,7 +32,7 @@ type DeploymentProps struct {
 	// tries nobody.
 	WebhookUser string
 	// Rules are names of rules on the bus, beside the deployment's own, that Inspect
-	// looks after: a disabled one loses its events without a word.
+	// looks after: a disabled one loses its events without a word. Nil: NoticeRules.
 	Rules []string
 
 	network network
@@ -77,6 +77,9 @@ func NewDeployment(scope constructs.Construct, props DeploymentProps) (Deploymen
 	scope = enter(scope, name)
 	awscdk.Tags_Of(scope).Add(jsii.String("sitefence:deployment"), jsii.String(name), nil)
 
+	if props.Rules == nil {
+		props.Rules = NoticeRules()
+	}
 	bound(scope, props.Tuning)
 	props.network = newNetwork(scope, props.Deployment)
 

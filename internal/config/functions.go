@@ -20,25 +20,29 @@ const (
 	// function one alert took 8 s of TLS handshakes and JSON, and was killed before
 	// the write.
 	DefaultMemoryMB = 512
-	minMemoryMB     = 128
+	minMemoryMB     = 256
 	maxMemoryMB     = 10240
 	// DefaultIngestConcurrency is how much a flood from strangers can take of the
 	// account's concurrency, so that the fence's own functions still find some.
 	DefaultIngestConcurrency = 50
-	maxIngestConcurrency     = 1000
+	// Fewer, and two Alertmanagers that post at once may be answered 429, which they
+	// drop.
+	minIngestConcurrency = 10
+	maxIngestConcurrency = 1000
 )
 
 // FunctionLimit is a function that can be tuned, with its timeout in seconds.
 // The timeout may only be lowered: the machines' own ones and their retries are
 // measured against it, and an older step must have ended before an endpoint goes
-// back. Below half of it a call that hangs leaves no time for the next one.
+// back. Much below it one call that hangs leaves no time for the next one, or for
+// the answer that says so: inspect needs its 18 s of reads and three more.
 type FunctionLimit struct {
 	Name    string
 	Timeout int
 }
 
 // Least is the lowest timeout, in seconds.
-func (f FunctionLimit) Least() int { return (f.Timeout + 1) / 2 }
+func (f FunctionLimit) Least() int { return f.Timeout - f.Timeout/6 }
 
 // FunctionLimits are the functions of the stack.
 func FunctionLimits() []FunctionLimit {
@@ -111,7 +115,7 @@ func (l *loader) tuning(f field) Tuning {
 	t := Tuning{
 		Architecture:        Architecture(o.optional("architecture").match(architectureRule)),
 		ReservedConcurrency: o.optional("reservedConcurrency").boolean(true),
-		IngestConcurrency:   o.optional("ingestConcurrency").whole(DefaultIngestConcurrency, 1, maxIngestConcurrency, "a number"),
+		IngestConcurrency:   o.optional("ingestConcurrency").whole(DefaultIngestConcurrency, minIngestConcurrency, maxIngestConcurrency, "a number"),
 		LogRetentionDays:    o.optional("logRetentionDays").number(90, retentionDays),
 		LogKeyARN:           o.optional("logKeyArn").match(keyRule),
 		Tracing:             o.optional("tracing").boolean(true),

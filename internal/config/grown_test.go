@@ -52,7 +52,7 @@ tuning:
   permissionsBoundary: arn:aws:iam::123456789012:policy/boundary
   secretKeyArns: ["arn:aws:kms:eu-west-1:123456789012:key/mrk-1"]
   logKeyArn: arn:aws:kms:eu-west-1:123456789012:key/2
-  functions: {checkhealth: {memory: 1024, timeout: 15s}, inspect: {}, resync: {timeout: 30s}}
+  functions: {checkhealth: {memory: 1024, timeout: 17s}, inspect: {}, resync: {timeout: 50s}}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -68,13 +68,13 @@ tuning:
 		Architecture: config.ARM64, ReservedConcurrency: true, LogRetentionDays: 90, Tracing: true, Dashboards: true, ConfirmAfter: config.DefaultConfirmAfter,
 		IngestConcurrency: 10, PermissionsBoundary: "arn:aws:iam::123456789012:policy/boundary",
 		SecretKeyARNs: []string{"arn:aws:kms:eu-west-1:123456789012:key/mrk-1"}, LogKeyARN: "arn:aws:kms:eu-west-1:123456789012:key/2",
-		Functions: map[string]config.Function{"checkhealth": {MemoryMB: 1024, TimeoutSeconds: 15}, "resync": {TimeoutSeconds: 30}},
+		Functions: map[string]config.Function{"checkhealth": {MemoryMB: 1024, TimeoutSeconds: 17}, "resync": {TimeoutSeconds: 50}},
 		Guard:     config.DefaultGuardLimits, Fence: config.DefaultFenceLimits,
 	}
 	if diff := cmp.Diff(want, got.Tuning); diff != "" {
 		t.Errorf("tuning (-want +got):\n%s", diff)
 	}
-	if f := got.Tuning.Of("resync", 60); f != (config.Function{MemoryMB: 512, TimeoutSeconds: 30}) {
+	if f := got.Tuning.Of("resync", 60); f != (config.Function{MemoryMB: 512, TimeoutSeconds: 50}) {
 		t.Errorf("resync: %+v", f)
 	}
 	if f := got.Tuning.Of("other", 7); f != (config.Function{MemoryMB: 512, TimeoutSeconds: 7}) {
@@ -95,13 +95,13 @@ func TestGrownProblems(t *testing.T) {
 		"a name for a subnet": {"    sites:\n", network("{subnetIds: [private-a], vpcId: vpc-12345678}"), `deployments[0].network.subnetIds[0]: got "private-a", want the id of a subnet, subnet-…`},
 		"a subnet twice":      {"    sites:\n", network("{subnetIds: [subnet-12345678, subnet-12345678], vpcId: vpc-12345678}"), `deployments[0].network.subnetIds[1]: got "subnet-12345678", want a value that no other entry has`},
 		"network a text":      {"    sites:\n", network("vpc-12345678"), "deployments[0].network: got text, want a mapping"},
-		"timeout raised":      {"webhook:", tuning("functions: {checkhealth: {timeout: 30s}}"), `tuning.functions.checkhealth.timeout: got "30s", want a number of seconds from 10s to 20s: the state machines count on 20 at most`},
-		"timeout too low":     {"webhook:", tuning("functions: {updateaccelerator: {timeout: 29s}}"), `tuning.functions.updateaccelerator.timeout: got "29s", want a number of seconds from 30s to 60s`},
+		"timeout raised":      {"webhook:", tuning("functions: {checkhealth: {timeout: 30s}}"), `tuning.functions.checkhealth.timeout: got "30s", want a number of seconds from 17s to 20s: the state machines count on 20 at most`},
+		"timeout too low":     {"webhook:", tuning("functions: {updateaccelerator: {timeout: 29s}}"), `tuning.functions.updateaccelerator.timeout: got "29s", want a number of seconds from 50s to 60s`},
 		"timeout a number":    {"webhook:", tuning("functions: {checkhealth: {timeout: 15}}"), "tuning.functions.checkhealth.timeout: got a number"},
-		"little memory":       {"webhook:", tuning("functions: {ingest: {memory: 64}}"), "tuning.functions.ingest.memory: got 64, want a number of MB from 128 to 10240"},
+		"little memory":       {"webhook:", tuning("functions: {ingest: {memory: 64}}"), "tuning.functions.ingest.memory: got 64, want a number of MB from 256 to 10240"},
 		"memory a text":       {"webhook:", tuning("functions: {ingest: {memory: 512MB}}"), "tuning.functions.ingest.memory: got text, want a number of MB"},
-		"nothing reserved":    {"webhook:", tuning("reservedConcurrency: false, ingestConcurrency: 5"), "tuning.ingestConcurrency: got a number beside reservedConcurrency: false"},
-		"no concurrency":      {"webhook:", tuning("ingestConcurrency: 0"), "tuning.ingestConcurrency: got 0, want a number from 1 to 1000"},
+		"nothing reserved":    {"webhook:", tuning("reservedConcurrency: false, ingestConcurrency: 15"), "tuning.ingestConcurrency: got a number beside reservedConcurrency: false"},
+		"no concurrency":      {"webhook:", tuning("ingestConcurrency: 0"), "tuning.ingestConcurrency: got 0, want a number from 10 to 1000"},
 		"a role as boundary":  {"webhook:", tuning("permissionsBoundary: 'arn:aws:iam::123456789012:role/x'"), `tuning.permissionsBoundary: got "arn:aws:iam::123456789012:role/x", want the ARN of an IAM policy`},
 		"an alias as key":     {"webhook:", tuning("secretKeyArns: ['arn:aws:kms:eu-west-1:123456789012:alias/x']"), "tuning.secretKeyArns[0]: got"},
 		"a key's id":          {"webhook:", tuning("logKeyArn: 1234abcd-12ab"), `tuning.logKeyArn: got "1234abcd-12ab", want the ARN of a customer managed KMS key`},

@@ -21,7 +21,7 @@ type GuardLimits struct {
 	// count as healed when the site is visible; an older one contradicts REST, and a
 	// human must look: 5 minutes to a day.
 	AlertAge time.Duration `json:"alertAge"`
-	// GiveUpAfter is how long the guard waits for its turn: 15 minutes to 2 hours.
+	// GiveUpAfter is how long the guard waits for its turn: 15 to 90 minutes.
 	GiveUpAfter time.Duration `json:"giveUpAfter"`
 }
 
@@ -58,8 +58,9 @@ func (l *loader) guardLimits(f field) GuardLimits {
 	g.Rechecks = o.optional("rechecks").within(g.Rechecks, 2, 60)
 	g.RecheckWait = o.optional("recheckWait").lasting(g.RecheckWait, 5*time.Second, time.Minute)
 	g.AlertAge = o.optional("alertAge").lasting(g.AlertAge, 5*time.Minute, 24*time.Hour)
-	// Longer, and the machine's own timeout of three hours could end it in its place.
-	g.GiveUpAfter = o.optional("giveUpAfter").lasting(g.GiveUpAfter, 15*time.Minute, 2*time.Hour)
+	// Its pauses alone are counted, not the looks between them. Longer, and the
+	// machine's own timeout of three hours could end it in its place.
+	g.GiveUpAfter = o.optional("giveUpAfter").lasting(g.GiveUpAfter, 15*time.Minute, 90*time.Minute)
 	// Infinispan notices a split, or that it is over, within 45 s by default: fewer
 	// would end before the sites agree on what they see. More, and the news is old.
 	o.together(g.Rechecks, g.RecheckWait, time.Minute, 15*time.Minute)

@@ -25,8 +25,8 @@ func TestLimits(t *testing.T) {
 		"none":        {"guard: {}", nil, nil},
 		"nothing":     {"guard:\n  fence: ~", nil, nil},
 		"one of each": {"guard: {rechecks: 20}\n  fence: {updateTries: 6}", func(t *config.Tuning) { t.Guard.Rechecks, t.Fence.UpdateTries = 20, 6 }, nil},
-		"all of the guard": {"guard: {rechecks: 2, recheckWait: 30s, alertAge: 24h, giveUpAfter: 120m}", guard(func(g *config.GuardLimits) {
-			*g = config.GuardLimits{Rechecks: 2, RecheckWait: 30 * time.Second, AlertAge: 24 * time.Hour, GiveUpAfter: 2 * time.Hour}
+		"all of the guard": {"guard: {rechecks: 2, recheckWait: 30s, alertAge: 24h, giveUpAfter: 90m}", guard(func(g *config.GuardLimits) {
+			*g = config.GuardLimits{Rechecks: 2, RecheckWait: 30 * time.Second, AlertAge: 24 * time.Hour, GiveUpAfter: 90 * time.Minute}
 		}), nil},
 		"all of the fence": {"fence: {rechecks: 12, recheckWait: 5s, halfwayRechecks: 40, updateTries: 60, deployWait: 1h}", fence(func(f *config.FenceLimits) {
 			*f = config.FenceLimits{Rechecks: 12, RecheckWait: 5 * time.Second, HalfwayRechecks: 40, UpdateTries: 60, DeployWait: time.Hour}
@@ -39,7 +39,7 @@ func TestLimits(t *testing.T) {
 		"together too long":  {"guard: {rechecks: 60, recheckWait: 60s}\n  fence: {rechecks: 12, recheckWait: 15s}", nil, []string{"tuning.guard: got 60 rechecks of 1m, 1h in all", "tuning.fence: got 12 rechecks of 15s, 3m in all, want rechecks × recheckWait from 1s to 1m"}},
 		"too many": {"guard: {rechecks: 61, recheckWait: 61s, alertAge: 25h, giveUpAfter: 121m}\n  fence: {rechecks: 13, recheckWait: 16s, halfwayRechecks: 41, updateTries: 61, deployWait: 61m}", nil, []string{
 			"tuning.guard.rechecks: got 61, want a whole number from 2 to 60", `tuning.guard.recheckWait: got "61s", want a time from 5s to 1m`,
-			`tuning.guard.alertAge: got "25h", want a time from 5m to 24h`, `tuning.guard.giveUpAfter: got "121m", want a time from 15m to 2h`,
+			`tuning.guard.alertAge: got "25h", want a time from 5m to 24h`, `tuning.guard.giveUpAfter: got "121m", want a time from 15m to 1h30m`,
 			"tuning.fence.rechecks: got 13", `tuning.fence.recheckWait: got "16s"`, "tuning.fence.halfwayRechecks: got 41", "tuning.fence.updateTries: got 61", `tuning.fence.deployWait: got "61m"`}},
 		"too few": {"guard: {rechecks: 1, recheckWait: 4s, alertAge: 299s, giveUpAfter: 14m}\n  fence: {rechecks: 0, halfwayRechecks: 3, updateTries: 5, deployWait: 119s}", nil, []string{
 			"tuning.guard.rechecks: got 1", `tuning.guard.recheckWait: got "4s"`, `tuning.guard.alertAge: got "299s"`, `tuning.guard.giveUpAfter: got "14m"`,

@@ -60,12 +60,12 @@ tuning:
   permissionsBoundary: arn:aws:iam::123456789012:policy/a/boundary
   secretKeyArns: ["arn:aws:kms:eu-west-1:123456789012:key/1234"]
   functions:
-    ingest: {memory: 256, timeout: 10s}
-    checkhealth: {memory: 1024, timeout: 15s}
-    updateaccelerator: {memory: 1024, timeout: 45s}
-    takeoffline: {memory: 1024, timeout: 20s}
-    resync: {memory: 1024, timeout: 45s}
-    inspect: {memory: 1024, timeout: 20s}
+    ingest: {memory: 256, timeout: 13s}
+    checkhealth: {memory: 1024, timeout: 17s}
+    updateaccelerator: {memory: 1024, timeout: 50s}
+    takeoffline: {memory: 1024, timeout: 25s}
+    resync: {memory: 1024, timeout: 50s}
+    inspect: {memory: 1024, timeout: 21s}
   guard: {rechecks: 8, recheckWait: 15s, alertAge: 10m, giveUpAfter: 1h}
   fence: {rechecks: 3, recheckWait: 5s, halfwayRechecks: 8, updateTries: 12, deployWait: 10m}
 tags: {team: identity}

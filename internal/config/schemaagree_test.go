@@ -197,11 +197,11 @@ func TestSchemaAtTheEdges(t *testing.T) {
 		{"deployments[0].heartbeat.silence", []any{"5m", "120m"}, []any{"4m", "121m", "600s", nil}},
 		{"tuning.guard.recheckWait", []any{"8s", "60s", "1m", nil}, []any{"4s", "61s", "2m", "1h"}},
 		{"tuning.guard.alertAge", []any{"300s", "5m", "1440m", "24h", "86400s"}, []any{"299s", "4m", "25h", "1441m", "86401s", "1h30m"}},
-		{"tuning.guard.giveUpAfter", []any{"900s", "15m", "2h"}, []any{"899s", "14m", "3h", "121m"}},
+		{"tuning.guard.giveUpAfter", []any{"900s", "15m", "90m", "1h"}, []any{"899s", "14m", "2h", "91m"}},
 		{"tuning.fence.recheckWait", []any{"1s", "15s"}, []any{"0s", "16s", "1m"}},
 		{"tuning.fence.deployWait", []any{"2m", "1h", "120s"}, []any{"119s", "1m", "2h", "61m"}},
 		{"tuning.fence.updateTries", []any{6, 60, nil}, []any{5, 61, "6"}},
-		{"tuning.ingestConcurrency", []any{1, 1000, nil}, []any{0, 1001}},
+		{"tuning.ingestConcurrency", []any{10, 1000, nil}, []any{9, 1001}},
 		{"tuning.reservedConcurrency", []any{true, nil}, []any{false}},
 		{"tuning.logRetentionDays", []any{1, 3653}, []any{2, 0}},
 		{"tuning.confirmAfter", []any{"0s", "300s"}, []any{"301s", "-1s", "00s"}},
@@ -219,7 +219,7 @@ func TestSchemaAtTheEdges(t *testing.T) {
 		edges = append(edges, struct {
 			path      string
 			good, bad []any
-		}{path + ".memory", []any{128, 10240}, []any{127, 10241, "512"}})
+		}{path + ".memory", []any{256, 10240}, []any{255, 10241, "512"}})
 	}
 	for _, e := range edges {
 		for i, value := range append(slices.Clone(e.good), e.bad...) {
