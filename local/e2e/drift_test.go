@@ -48,9 +48,13 @@ func (s *scene) scheduled() string {
 	s.t.Helper()
 	out, err := plain(s.ctx, "scheduler", http.MethodGet, "/schedules?NamePrefix="+s.d.Name+"-drift", "")
 	s.must(err)
-	var list struct{ Schedules []struct{ Name, GroupName, State string } }
+	var list struct {
+		Schedules []struct{ Name, GroupName, State string }
+	}
 	s.must(json.Unmarshal(out, &list))
-	i := slices.IndexFunc(list.Schedules, func(l struct{ Name, GroupName, State string }) bool { return l.Name == s.d.Name+"-drift" && l.State == "ENABLED" })
+	i := slices.IndexFunc(list.Schedules, func(l struct{ Name, GroupName, State string }) bool {
+		return l.Name == s.d.Name+"-drift" && l.State == "ENABLED"
+	})
 	if i < 0 {
 		s.t.Fatalf("no schedule: %.500s", out)
 	}
