@@ -84,7 +84,11 @@ func stopMachine(ctx context.Context, machine string) error {
 			return nil
 		}
 		for _, e := range out.Executions {
-			if _, err := states.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: e.ExecutionArn}); err != nil {
+			_, err := states.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: e.ExecutionArn})
+			if err != nil && strings.Contains(err.Error(), "not running") {
+				continue // it has ended since it was listed
+			}
+			if err != nil {
 				return fmt.Errorf("stopping %s: %w", aws.ToString(e.Name), err)
 			}
 		}
