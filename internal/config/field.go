@@ -88,16 +88,16 @@ func (o object) optional(name string) field {
 	return field{o.l, o.child(name), nil}
 }
 
-func (o object) required(name string) field {
+func (o object) required(name string) field { return o.requiredAs(name, "a value") }
+
+// requiredAs says what is missing in more words than "a value".
+func (o object) requiredAs(name, want string) field {
 	f := o.optional(name)
 	// A parent that is missing or no mapping was reported already; an empty
 	// file was not.
 	isMapping := o.node != nil && o.node.Kind == yaml.MappingNode
 	if f.node == nil && (isMapping || o.node == nil && o.path == "") {
-		p := Problem{Got: "nothing", Want: "a value: the field is required"}
-		if name == "infinispan" {
-			p.Want = "a mapping with url, user and passwordSecret, or the word none: the field is required"
-		}
+		p := Problem{Got: "nothing", Want: want + ": the field is required"}
 		if o.node != nil {
 			p.Line = o.node.Line
 		}

@@ -3,10 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // GuardLimits are the guard machine's numbers that a team may have its own mind
@@ -49,13 +46,15 @@ var (
 	DefaultFenceLimits = FenceLimits{Rechecks: 3, RecheckWait: 5 * time.Second, HalfwayRechecks: 8, UpdateTries: 12, DeployWait: 10 * time.Minute}
 )
 
+const wholeNumber = "a whole number"
+
 // durationRule is a time as a person writes it, without fractions and sums.
 var durationRule = rule{"a time as 15s, 10m or 1h", pattern(`^[1-9][0-9]{0,4}[smh]$`), quote}
 
 func (l *loader) guardLimits(f field) GuardLimits {
 	o := f.object("rechecks", "recheckWait", "alertAge", "giveUpAfter")
 	g := DefaultGuardLimits
-	g.Rechecks = o.optional("rechecks").within(g.Rechecks, 2, 60)
+	g.Rechecks = o.optional("rechecks").whole(g.Rechecks, 2, 60, wholeNumber)
 	g.RecheckWait = o.optional("recheckWait").lasting(g.RecheckWait, 5*time.Second, time.Minute)
 	g.AlertAge = o.optional("alertAge").lasting(g.AlertAge, 5*time.Minute, 24*time.Hour)
 	// Its pauses alone are counted, not the looks between them. Longer, and the
@@ -70,12 +69,12 @@ func (l *loader) guardLimits(f field) GuardLimits {
 func (l *loader) fenceLimits(f field) FenceLimits {
 	o := f.object("rechecks", "recheckWait", "halfwayRechecks", "updateTries", "deployWait")
 	e := DefaultFenceLimits
-	e.Rechecks = o.optional("rechecks").within(e.Rechecks, 1, 12)
+	e.Rechecks = o.optional("rechecks").whole(e.Rechecks, 1, 12, wholeNumber)
 	e.RecheckWait = o.optional("recheckWait").lasting(e.RecheckWait, time.Second, 15*time.Second)
-	e.HalfwayRechecks = o.optional("halfwayRechecks").within(e.HalfwayRechecks, 4, 40)
+	e.HalfwayRechecks = o.optional("halfwayRechecks").whole(e.HalfwayRechecks, 4, 40, wholeNumber)
 	// Six last two minutes, twice the writer's timeout: with one call at a time, a
 	// call may be refused because of one that hangs.
-	e.UpdateTries = o.optional("updateTries").within(e.UpdateTries, 6, 60)
+	e.UpdateTries = o.optional("updateTries").whole(e.UpdateTries, 6, 60, wholeNumber)
 	e.DeployWait = o.optional("deployWait").lasting(e.DeployWait, 2*time.Minute, time.Hour)
 	o.together(e.Rechecks, e.RecheckWait, time.Second, time.Minute)
 	return e
@@ -88,24 +87,6 @@ func (o object) together(rechecks int, wait, least, most time.Duration) {
 		o.problem(fmt.Sprintf("%d rechecks of %s, %s in all", rechecks, short(wait), short(all)),
 			fmt.Sprintf("rechecks × recheckWait from %s to %s", short(least), short(most)))
 	}
-}
-
-// within reads a whole number from least to most.
-func (f field) within(otherwise, least, most int) int {
-	if f.node == nil {
-		return otherwise
-	}
-	want := fmt.Sprintf("a whole number from %d to %d", least, most)
-	var n int
-	if f.node.Kind != yaml.ScalarNode || f.node.ShortTag() != "!!int" || f.node.Decode(&n) != nil {
-		f.problem(kind(f.node), want)
-		return otherwise
-	}
-	if n < least || n > most {
-		f.problem(strconv.Itoa(n), want)
-		return otherwise
-	}
-	return n
 }
 
 // lasting reads a time from least to most.

@@ -189,7 +189,7 @@ func (l *loader) sites(f field) []Site {
 		o := item.object("name", "infinispan", "loadBalancerArns", "healthUrl")
 		s := Site{Name: contract.Site(o.required("name").match(nameRule))}
 		names.see(o.optional("name"), string(s.Name))
-		s.Infinispan = l.infinispan(o.required("infinispan"), urls)
+		s.Infinispan = l.infinispan(o.requiredAs("infinispan", "a mapping with url, user and passwordSecret, or the word none"), urls)
 		for _, b := range o.optional("loadBalancerArns").list(1, maxLoadBalancers, "1 to 32 load balancer ARNs, or no such field") {
 			arn := b.match(loadBalancerRule)
 			balancers.see(b, arn)
