@@ -13,7 +13,10 @@ import (
 	"github.com/sitefence/sitefence/internal/config"
 )
 
-const iamGolden = "testdata/iam.txt"
+const (
+	iamGolden        = "testdata/iam.txt"
+	iamOptionsGolden = "testdata/iam-options.txt"
+)
 
 const iamHeader = `Who may do what in a stack of two deployments, as it is deployed. A reviewer reads
 this file; ` + "`cd infra && go test . -update`" + ` writes it, and a test holds the stack to it.
@@ -29,18 +32,23 @@ no managed policy, no policy beside these.
 // TestPermissionsAreThoseOfTheGoldenFile shows a reviewer each permission that a
 // change adds or takes.
 func TestPermissionsAreThoseOfTheGoldenFile(t *testing.T) {
-	got := iamHeader + synth(t, "full", full).permissions(t)
-	if *update {
-		if err := os.WriteFile(iamGolden, []byte(got), 0o644); err != nil {
+	for file, got := range map[string]string{
+		iamGolden: iamHeader + synth(t, "full", full).permissions(t),
+		// A network, customer managed keys and CAs in secrets, each an option, grant more.
+		iamOptionsGolden: iamHeader + synth(t, "grown", grown).permissions(t),
+	} {
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(iamGolden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("permissions (-want +got; go test -update writes them):\n%s", diff)
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got; go test -update writes it):\n%s", file, diff)
+		}
 	}
 }
 
@@ -48,7 +56,7 @@ func TestPermissionsAreThoseOfTheGoldenFile(t *testing.T) {
 // allowMatching, which take the reason, may have a wildcard; and who gives a reason
 // has one.
 func TestEveryWildcardHasAReason(t *testing.T) {
-	for name, c := range map[string]func() config.Config{"full": full, "bare": bare, "eight": eight} {
+	for name, c := range map[string]func() config.Config{"full": full, "bare": bare, "eight": eight, "grown": grown, "watched": watched} {
 		s := synth(t, name, c)
 		for path, role := range s.of("AWS::IAM::Role") {
 			given := maps.Clone(s.Wildcards[path])
