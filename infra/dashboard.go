@@ -16,9 +16,10 @@ import (
 
 // DashboardsProps is what there is to see.
 type DashboardsProps struct {
-	Bus         Bus
-	Ingest      Ingest
-	Deployments []Deployment
+	Bus           Bus
+	Ingest        Ingest
+	Notifications Notifications // where the runbooks are
+	Deployments   []Deployment
 }
 
 // NewDashboards makes one dashboard for each deployment and notes its name there.
@@ -28,7 +29,7 @@ func NewDashboards(scope constructs.Construct, props DashboardsProps) error {
 	parent := enter(scope, "Dashboards")
 	for i, d := range props.Deployments {
 		own := append(alarms[d.Name], alarms[""]...)
-		name, err := newDashboard(parent, dashboard{d: d, bus: props.Bus, ingest: props.Ingest, alarms: own})
+		name, err := newDashboard(parent, dashboard{d: d, bus: props.Bus, ingest: props.Ingest, alarms: own, runbooks: props.Notifications.runbook("README")})
 		if err != nil {
 			return err
 		}
@@ -64,6 +65,8 @@ type dashboard struct {
 	bus    Bus
 	ingest Ingest
 	alarms []string
+	// runbooks is the URL of their index.
+	runbooks string
 }
 
 func newDashboard(scope constructs.Construct, of dashboard) (string, error) {
@@ -76,8 +79,8 @@ func newDashboard(scope constructs.Construct, of dashboard) (string, error) {
 		DashboardName: jsii.String(stack + "-" + of.d.Name),
 		DashboardBody: awscdk.Fn_Sub(jsii.String(text), of.values(stack)),
 	})
-	// Not every Region's CloudFormation knows tags of a dashboard yet (cfn-lint's
-	// schemas do not), and one property that is unknown fails a whole deployment.
+	// cfn-lint's copy of CloudFormation's schema has no tags of a dashboard, and one
+	// property that a Region does not know fails a whole deployment.
 	made.AddPropertyDeletionOverride(jsii.String("Tags"))
 	return *made.Ref(), nil
 }
@@ -156,11 +159,8 @@ func (of dashboard) links() string {
 	return "# Sitefence: " + of.d.Name + "\n" +
 		"**Executions:** " + machine("guard", "guard") + " (replay here) · " + machine("fence", "fence") + " (redrive here) · " + machine("restore", "restore") + "  \n" +
 		"**Logs:** " + logs("of "+of.d.Name, "${stack}-"+of.d.Name+"-") + " · " + logs("of ingest", "${stack}-ingest-") + "  \n" +
-		"**Runbooks:** [what to do for each alarm](" + runbooks + ")\n"
+		"**Runbooks:** [what to do for each alarm](" + of.runbooks + ")\n"
 }
-
-// runbooks is where an alarm's runbook is found.
-const runbooks = "https://github.com/sitefence/sitefence/blob/main/docs/runbooks/README.md"
 
 func (of dashboard) alarmARNs() []string {
 	var arns []string

@@ -285,3 +285,11 @@ func TestDashboardsCanBeTurnedOff(t *testing.T) {
 		}
 	}
 }
+
+// TestDashboardLinksTheRunbooksOfTheTeam: where the configuration says they are.
+func TestDashboardLinksTheRunbooksOfTheTeam(t *testing.T) {
+	body := string(synth(t, "watched", watched).JSON)
+	if want := "https://wiki.example.com/sitefence/README.md"; !strings.Contains(body, want) {
+		t.Errorf("no dashboard links %s", want)
+	}
+}

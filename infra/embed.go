@@ -137,6 +137,13 @@ func NewSitefence(scope constructs.Construct, id string, props StackProps) (Site
 // is there: `sitefence status --stack NAME`. The names are fixed, so a stack has
 // them once.
 func NewOutputs(scope constructs.Construct, of Sitefence) error {
+	var names []string
+	for _, d := range of.Deployments {
+		names = append(names, d.Name)
+	}
+	if err := checkOutputNames(names); err != nil {
+		return err
+	}
 	if err := claim(scope, "the outputs of Sitefence"); err != nil {
 		return err
 	}

@@ -84,6 +84,15 @@ var names = map[string]string{
 	"AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 
+// TestOutputsOfPartsAreTheirOwn: taken one by one, too, two deployments whose
+// outputs would share a name are refused, and by their names.
+func TestOutputsOfPartsAreTheirOwn(t *testing.T) {
+	err := infra.NewOutputs(platform(t), infra.Sitefence{Deployments: []infra.Deployment{{Name: "eu-prod"}, {Name: "eu--prod"}}})
+	if err == nil || !strings.Contains(err.Error(), "eu-prod and eu--prod") {
+		t.Errorf("got %v, want both deployments named", err)
+	}
+}
+
 func TestPartsCanBeInAStackTwice(t *testing.T) {
 	stack := platform(t)
 	for _, id := range []string{"north", "south"} {

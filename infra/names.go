@@ -105,14 +105,14 @@ func outputName(deployment string) string {
 }
 
 // checkOutputNames refuses two deployments whose outputs would share a name.
-func checkOutputNames(deployments []config.Deployment) error {
+func checkOutputNames(deployments []string) error {
 	owner := map[string]string{}
 	for _, d := range deployments {
-		name := outputName(d.Name)
+		name := outputName(d)
 		if other, taken := owner[name]; taken {
-			return fmt.Errorf("deployments %s and %s would both have the output GuardMachineArn%s: rename one", other, d.Name, name)
+			return fmt.Errorf("deployments %s and %s would both have the output GuardMachineArn%s: rename one", other, d, name)
 		}
-		owner[name] = d.Name
+		owner[name] = d
 	}
 	return nil
 }

@@ -52,7 +52,11 @@ func NewStack(scope constructs.Construct, name string, props StackProps) (awscdk
 // newParts makes all the parts in a scope.
 func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
 	c := props.Config
-	if err := errors.Join(checkOutputNames(c.Deployments), checkSilentNames(c.Deployments)); err != nil {
+	var names []string
+	for _, d := range c.Deployments {
+		names = append(names, d.Name)
+	}
+	if err := errors.Join(checkOutputNames(names), checkSilentNames(c.Deployments)); err != nil {
 		return Sitefence{}, err
 	}
 	bound(scope, c.Tuning)
@@ -76,7 +80,7 @@ func newParts(scope constructs.Construct, props StackProps) (Sitefence, error) {
 	}
 	NewAlarms(scope, AlarmsProps{Notifications: news, Bus: bus, Ingest: door, Deployments: deployments, Schedules: schedules})
 	if c.Tuning.Dashboards {
-		if err := NewDashboards(scope, DashboardsProps{Bus: bus, Ingest: door, Deployments: deployments}); err != nil {
+		if err := NewDashboards(scope, DashboardsProps{Bus: bus, Ingest: door, Notifications: news, Deployments: deployments}); err != nil {
 			return Sitefence{}, err
 		}
 	}
