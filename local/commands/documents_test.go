@@ -36,6 +36,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	removeNewSecrets(t)
 	env := append(fencedWorld(t), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "AWS_PAGER=")
 	run := 0
 	for len(blocks) > 0 {
@@ -53,6 +54,39 @@ func TestDocuments(t *testing.T) {
 	if run < 10 {
 		t.Errorf("%d documents: most are not found", run)
 	}
+}
+
+// removeNewSecrets deletes, when the test has ended, what the documents have the
+// reader make: `sitefence init` would find it.
+func removeNewSecrets(t *testing.T) {
+	t.Helper()
+	client := secretsmanager.NewFromConfig(deployed.AWS)
+	names := func(ctx context.Context) []string {
+		out, err := client.ListSecrets(ctx, &secretsmanager.ListSecretsInput{})
+		if err != nil {
+			t.Fatalf("listing secrets: %v", err)
+		}
+		var all []string
+		for _, s := range out.SecretList {
+			all = append(all, aws.ToString(s.Name))
+		}
+		return all
+	}
+	before := names(t.Context())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		for _, name := range names(ctx) {
+			if slices.Contains(before, name) {
+				continue
+			}
+			if _, err := client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+				SecretId: aws.String(name), ForceDeleteWithoutRecovery: aws.Bool(true),
+			}); err != nil {
+				t.Errorf("deleting %s: %v", name, err)
+			}
+		}
+	})
 }
 
 // script is all that asks AWS in one document.
