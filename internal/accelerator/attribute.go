@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -34,7 +35,7 @@ type Tags interface {
 
 // attribute fills in the owner of every endpoint of the state. Load balancers
 // that the configuration lists need no tag read.
-func (r Reader) attribute(ctx context.Context, state State) error {
+func (r Reader) attribute(ctx context.Context, state State, asked map[string]*early) error {
 	owners := map[string]Owner{}
 	for _, site := range r.Deployment.Sites {
 		for _, arn := range site.LoadBalancerARNs {
@@ -53,10 +54,11 @@ func (r Reader) attribute(ctx context.Context, state State) error {
 		}
 		unknown[region] = append(unknown[region], e.ID)
 	}
-	tagged, err := r.readTags(ctx, unknown)
+	tagged, err := r.tagged(ctx, unknown, asked)
 	if err != nil {
 		return err
 	}
+	r.Seen.remember(unknown)
 	for e := range state.endpoints() {
 		if owner, ok := owners[e.ID]; ok {
 			e.Owner = owner
@@ -82,25 +84,39 @@ func (s State) endpoints() func(yield func(*Endpoint) bool) {
 	}
 }
 
-// readTags returns the owners of the load balancers that exist; one that is
-// missing in the answer is gone.
-func (r Reader) readTags(ctx context.Context, byRegion map[string][]string) (map[string]Owner, error) {
+// tagged returns the owners of the load balancers that exist; one that is missing in
+// the answer is gone.
+func (r Reader) tagged(ctx context.Context, byRegion map[string][]string, asked map[string]*early) (map[string]Owner, error) {
 	var mu sync.Mutex
 	owners := map[string]Owner{}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(readLimit)
 	for region, arns := range byRegion {
-		for batch := range slices.Chunk(arns, tagBatch) {
-			group.Go(func() error {
-				found, err := r.readBatch(gctx, region, batch)
-				mu.Lock()
-				defer mu.Unlock()
-				for arn, owner := range found {
-					owners[arn] = owner
-				}
-				return err
-			})
-		}
+		group.Go(func() error {
+			found, err := r.owned(gctx, asked[region], region, arns)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(owners, found)
+			return err
+		})
+	}
+	return owners, group.Wait()
+}
+
+// readTags is tagged for load balancers of one Region.
+func (r Reader) readTags(ctx context.Context, region string, arns []string) (map[string]Owner, error) {
+	var mu sync.Mutex
+	owners := map[string]Owner{}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(readLimit)
+	for batch := range slices.Chunk(arns, tagBatch) {
+		group.Go(func() error {
+			found, err := r.readBatch(gctx, region, batch)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(owners, found)
+			return err
+		})
 	}
 	return owners, group.Wait()
 }
@@ -119,12 +135,10 @@ func (r Reader) readBatch(ctx context.Context, region string, arns []string) (ma
 			return nil, err
 		}
 		right, err := r.readBatch(ctx, region, arns[len(arns)/2:])
-		for arn, owner := range left {
-			if right == nil {
-				right = map[string]Owner{}
-			}
-			right[arn] = owner
+		if right == nil {
+			right = map[string]Owner{}
 		}
+		maps.Copy(right, left)
 		return right, err
 	}
 	if err != nil {

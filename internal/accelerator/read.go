@@ -54,11 +54,16 @@ type Reader struct {
 	Accelerator Reading
 	Balancers   Tags
 	Deployment  config.Deployment
+	// Seen may be nil: then each look asks for tags when it knows the endpoints.
+	Seen *Seen
 }
 
 // Read looks at every listener, group and endpoint, freshly, and attributes
 // each endpoint. Errors are of the contract's types.
 func (r Reader) Read(ctx context.Context) (State, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // of what was asked for early and is not needed
+	asked := r.ask(ctx)
 	listeners, err := r.listeners(ctx)
 	if err != nil {
 		return State{}, err
@@ -76,7 +81,7 @@ func (r Reader) Read(ctx context.Context) (State, error) {
 	if err := group.Wait(); err != nil {
 		return State{}, err
 	}
-	return state, r.attribute(ctx, state)
+	return state, r.attribute(ctx, state, asked)
 }
 
 func (r Reader) listeners(ctx context.Context) ([]string, error) {

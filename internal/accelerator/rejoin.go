@@ -102,7 +102,8 @@ func (r Reader) Owners(ctx context.Context, endpoints []contract.Endpoint) (map[
 	for _, e := range endpoints {
 		group.Endpoints = append(group.Endpoints, Endpoint{ID: e.Endpoint})
 	}
-	if err := r.attribute(ctx, State{Listeners: []Listener{{Groups: []Group{group}}}}); err != nil {
+	r.Seen = nil // these are not what the next look sees
+	if err := r.attribute(ctx, State{Listeners: []Listener{{Groups: []Group{group}}}}, nil); err != nil {
 		return nil, err
 	}
 	owners := map[string]Owner{}

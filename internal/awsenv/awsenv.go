@@ -14,6 +14,7 @@
 package awsenv
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"os"
@@ -45,11 +46,22 @@ func Config() aws.Config {
 	return cfg
 }
 
+// lambdasRoots is the list of roots in Lambda's images (Amazon Linux 2023).
+const lambdasRoots = "/etc/pki/tls/certs/ca-bundle.crt"
+
 // ReadRoots begins to read the system's list of roots, which the first TLS
 // handshake would read otherwise, and wait for: half the CPU time of a cold function
 // (docs/performance.md). crypto/x509 reads it once; who needs it meanwhile waits
 // for it, and what is wrong with it fails the handshake as ever.
+//
+// Beside that one file crypto/x509 would read all that lies in two folders, which in
+// Lambda's images hold the same roots twice more. Where the environment names no
+// folder and the file is there, nothing else is read. Call it before anything else.
 func ReadRoots() {
+	file := cmp.Or(os.Getenv("SSL_CERT_FILE"), lambdasRoots)
+	if _, err := os.Stat(file); err == nil && os.Getenv("SSL_CERT_DIR") == "" {
+		_ = os.Setenv("SSL_CERT_DIR", os.DevNull) // no folder; a name that is none cannot fail
+	}
 	go func() { _, _ = x509.SystemCertPool() }()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -67,7 +68,7 @@ func New(log *slog.Logger) (*Handler, error) {
 		return nil, err
 	}
 	cfg := awsenv.Config()
-	cfg.HTTPClient = limit.Answers(cfg.HTTPClient)
+	cfg.HTTPClient = limit.Answers(awsenv.Whole(awshttp.NewBuildableClient()))
 	eventBus := eventbridge.NewFromConfig(cfg)
 	return &Handler{
 		User: file.User, Deployments: file.Deployments,

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // MostAnswer is the longest answer that is read, in bytes. The longest that is asked
@@ -14,13 +13,7 @@ import (
 const MostAnswer = 4 << 20
 
 // Answers is the client with answers of at most MostAnswer bytes; reading on fails.
-// Nil stands for the SDK's own, as it does in an aws.Config.
-func Answers(client aws.HTTPClient) aws.HTTPClient {
-	if client == nil {
-		client = awshttp.NewBuildableClient()
-	}
-	return bounded{client}
-}
+func Answers(client aws.HTTPClient) aws.HTTPClient { return bounded{client} }
 
 type bounded struct{ aws.HTTPClient }
 

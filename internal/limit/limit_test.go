@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -41,22 +40,5 @@ func TestNoAnswer(t *testing.T) {
 	client := limit.Answers(aws(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }))
 	if resp, err := client.Do(nil); resp != nil || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v, %v", resp, err)
-	}
-}
-
-// TestNoClient: an aws.Config that was loaded without a client has none.
-func TestNoClient(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }))
-	t.Cleanup(server.Close)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := limit.Answers(nil).Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != "x" {
-		t.Errorf("got %q, %v", got, err)
 	}
 }

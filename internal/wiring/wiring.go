@@ -47,16 +47,18 @@ func Load() (Function, error) {
 	if err != nil {
 		return Function{}, err
 	}
-	return New(deployment), nil
+	f := New(deployment)
+	f.connect()
+	return f, nil
 }
 
 // New is Load for a deployment that is known already.
 func New(deployment config.Deployment) Function {
 	cfg := awsenv.Config()
 	reading, writing := clients()
-	cfg.HTTPClient = limit.Answers(reading)
+	cfg.HTTPClient = limit.Answers(awsenv.Whole(reading))
 	f := With(deployment, cfg)
-	f.writing = limit.Answers(writing)
+	f.writing = limit.Answers(awsenv.Whole(writing))
 	return f
 }
 
@@ -87,6 +89,7 @@ func (f Function) AWS() aws.Config { return f.aws }
 func (f Function) Reader() accelerator.Reader {
 	return accelerator.Reader{
 		Accelerator: ga.NewFromConfig(f.aws, inControlPlane), Balancers: elb.NewFromConfig(f.aws), Deployment: f.Deployment,
+		Seen: &accelerator.Seen{},
 	}
 }
 
