@@ -49,7 +49,7 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 	var kept []candidate
 	// Once: it may be as long as the body, and there may be many alerts.
 	groupKey := cut(w.GroupKey, contract.MaxGroupKey)
-	at := map[key]int{}
+	at, heard, byName := map[key]int{}, map[Heartbeat]bool{}, knownOf(deployments)
 	for i, raw := range w.alerts {
 		a, ok := read(raw)
 		if !ok {
@@ -57,18 +57,18 @@ func Select(w Webhook, deployments []config.IngestDeployment, receivedAt time.Ti
 			continue
 		}
 		if a.labels.alertname == Watchdog {
-			beat, reason := judgeHeartbeat(a, deployments)
-			if reason == "" && slices.Contains(beats, beat) {
+			beat, reason := judgeHeartbeat(a, byName)
+			if reason == "" && heard[beat] {
 				reason = Duplicate
 			}
 			if reason != "" {
 				refused = append(refused, refuse(i, a, reason))
 			} else {
-				beats = append(beats, beat)
+				beats, heard[beat] = append(beats, beat), true
 			}
 			continue
 		}
-		event, reason := judge(a, deployments, receivedAt)
+		event, reason := judge(a, byName, receivedAt)
 		if reason != "" {
 			refused = append(refused, refuse(i, a, reason))
 			continue
@@ -103,7 +103,7 @@ func before(a, b contract.Alert) bool {
 
 // judge makes an event of an alert, or says why not. Names in the event come
 // from the configuration, never from a label.
-func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (contract.Event, Reason) {
+func judge(a one, deployments known, receivedAt time.Time) (contract.Event, Reason) {
 	switch {
 	case a.status == "resolved":
 		return contract.Event{}, Resolved
@@ -118,7 +118,7 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 		Alert: contract.Alert{Fingerprint: a.fingerprint}, ReceivedAt: stamp(receivedAt),
 		DryRun: a.labels.drill,
 	}
-	d, reason := find(event.Accelerator, deployments)
+	d, reason := deployments.find(event.Accelerator)
 	if reason != "" {
 		return contract.Event{}, reason
 	}
@@ -138,17 +138,32 @@ func judge(a one, deployments []config.IngestDeployment, receivedAt time.Time) (
 	return event, ""
 }
 
-// find returns the deployment that an accelerator belongs to. The stack's names
-// are unique over its deployments, so the first is the only.
-func find(accelerator string, deployments []config.IngestDeployment) (config.IngestDeployment, Reason) {
+// known are the deployments by the names of their accelerators: looked up, so that an
+// alert costs the same however many there are.
+type known map[string]config.IngestDeployment
+
+func knownOf(deployments []config.IngestDeployment) known {
+	all := known{}
+	for _, d := range deployments {
+		for _, name := range d.DNSNames {
+			if _, taken := all[name]; !taken { // the stack's names are unique over its deployments
+				all[name] = d
+			}
+		}
+	}
+	return all
+}
+
+// find returns the deployment that an accelerator belongs to.
+func (k known) find(accelerator string) (config.IngestDeployment, Reason) {
 	if accelerator == "" {
 		return config.IngestDeployment{}, NoAccelerator
 	}
-	i := slices.IndexFunc(deployments, func(d config.IngestDeployment) bool { return slices.Contains(d.DNSNames, accelerator) })
-	if i < 0 {
+	d, ok := k[accelerator]
+	if !ok {
 		return config.IngestDeployment{}, UnknownAccelerator
 	}
-	return deployments[i], ""
+	return d, ""
 }
 
 func judgeSites(e contract.Event, sites []contract.Site) Reason {

@@ -3,7 +3,6 @@ package alert
 import (
 	"slices"
 
-	"github.com/sitefence/sitefence/internal/config"
 	"github.com/sitefence/sitefence/internal/contract"
 )
 
@@ -21,7 +20,7 @@ type Heartbeat struct {
 
 // judgeHeartbeat makes a heartbeat of a Watchdog alert, or says why not. Many a
 // Prometheus has a Watchdog of its own, without our labels: that is another alert.
-func judgeHeartbeat(a one, deployments []config.IngestDeployment) (Heartbeat, Reason) {
+func judgeHeartbeat(a one, deployments known) (Heartbeat, Reason) {
 	switch {
 	case a.status == "resolved":
 		return Heartbeat{}, Resolved
@@ -30,7 +29,7 @@ func judgeHeartbeat(a one, deployments []config.IngestDeployment) (Heartbeat, Re
 	case a.labels.accelerator == "" && a.labels.reporter == "":
 		return Heartbeat{}, OtherAlert
 	}
-	d, reason := find(a.labels.accelerator, deployments)
+	d, reason := deployments.find(a.labels.accelerator)
 	if reason != "" {
 		return Heartbeat{}, reason
 	}

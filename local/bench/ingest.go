@@ -88,6 +88,7 @@ func (s Stage) post(ctx context.Context, d *Deployed, accelerator string, alerts
 		if !slices.ContainsFunc(calls, func(c Call) bool { return c.Operation == "PutEvents" }) {
 			return nil, fmt.Errorf("a webhook of %d alerts put nothing on the bus", alerts)
 		}
+		for _, c := range calls { if c.New { news++ } }
 		all = append(all, besides(invocation, calls))
 	}
 	return all, nil
@@ -101,3 +102,5 @@ func besides(i lambdaruntime.Invocation, calls []Call) time.Duration {
 	}
 	return d
 }
+
+var news int

@@ -137,7 +137,7 @@ func (w *World) Reset() {
 }
 
 // Near makes calls take no time until Far.
-func (w *World) Near() { w.trip.Store(0) }
+func (w *World) Near() { w.trip.Store(int64(time.Millisecond)) }
 
 // Far undoes Near.
 func (w *World) Far() { w.trip.Store(int64(w.restingTrip)) }
