@@ -82,13 +82,18 @@ func TestFences(t *testing.T) {
 			t.Errorf("%s has %d bytes in memory", r.Function, r.Bytes)
 		}
 	}
+	for _, u := range point.Used {
+		if runtime.GOOS == "linux" && u.Time.Median < 1 {
+			t.Errorf("%s took %v ms of a CPU for its start and its work", u.Function, u.Time.Median)
+		}
+	}
 	readable(t, bench.Result{Trip: 1, Fences: []bench.Point{point}}.Picture())
 	starts, err := s.Starts(t.Context(), 1)
 	if err != nil || len(starts) != 2 {
 		t.Errorf("starts: %v, %v", starts, err)
 	}
 	door, err := s.Ingest(t.Context(), bench.Options{Runs: 1, Webhooks: 100})
-	if err != nil || door.PerSecond <= 0 || len(door.ByAlerts) != 3 {
+	if err != nil || door.PerSecond <= 0 || len(door.ByAlerts) != 3 || runtime.GOOS == "linux" && (door.Used <= 0 || door.Used > 1e3) {
 		t.Errorf("the door: %+v, %v", door, err)
 	}
 }

@@ -14,8 +14,9 @@ import (
 type Ingest struct {
 	Limited   bool      `json:"limited"` // to one CPU
 	Webhooks  int       `json:"webhooks"`
-	PerSecond float64   `json:"perSecond"`
-	Median    float64   `json:"median"` // of one alert
+	Used      float64   `json:"used"`      // CPU time of one, in all that the process does; 0: not known
+	PerSecond float64   `json:"perSecond"` // one after the other, by one environment
+	Median    float64   `json:"median"`    // of one alert
 	P99       float64   `json:"p99"`
 	ByAlerts  []Webhook `json:"byAlerts"`
 }
@@ -50,10 +51,12 @@ func (s Stage) Ingest(ctx context.Context, o Options) (Ingest, error) {
 	if _, err := s.post(ctx, d, accelerator, 1, 100); err != nil {
 		return Ingest{}, err
 	}
+	before := d.Used(ingest)
 	times, err := s.post(ctx, d, accelerator, 1, o.Webhooks)
 	if err != nil {
 		return Ingest{}, err
 	}
+	result.Used = (d.Used(ingest) - before).Seconds() * 1e3 / float64(o.Webhooks)
 	slices.Sort(times)
 	var all time.Duration
 	for _, t := range times {
@@ -88,7 +91,11 @@ func (s Stage) post(ctx context.Context, d *Deployed, accelerator string, alerts
 		if !slices.ContainsFunc(calls, func(c Call) bool { return c.Operation == "PutEvents" }) {
 			return nil, fmt.Errorf("a webhook of %d alerts put nothing on the bus", alerts)
 		}
-		for _, c := range calls { if c.New { news++ } }
+		for _, c := range calls {
+			if c.New {
+				news++
+			}
+		}
 		all = append(all, besides(invocation, calls))
 	}
 	return all, nil

@@ -60,13 +60,16 @@ func (s Stage) Fences(ctx context.Context, memory, runs int) (Point, error) {
 	}
 	p := Point{Memory: memory}
 	var cold, warm sample
-	resident := map[string][]int{}
+	resident, used := map[string][]int{}, map[string][]time.Duration{}
 	for range runs {
 		d, err := s.Deploy(memory, way...)
 		if err != nil {
 			return Point{}, err
 		}
 		first, err := d.Fence(ctx, s.World, m)
+		for _, name := range way {
+			used[name] = append(used[name], d.Used(name))
+		}
 		var second Fence
 		if err == nil {
 			second, err = d.Fence(ctx, s.World, m)
@@ -75,8 +78,8 @@ func (s Stage) Fences(ctx context.Context, memory, runs int) (Point, error) {
 			now, _ := d.Resident(name)
 			resident[name] = append(resident[name], now)
 		}
-		for _, used := range d.shares {
-			p.Throttled += used.Throttled()
+		for _, share := range d.shares {
+			p.Throttled += share.Throttled()
 		}
 		d.Close()
 		if err != nil {
@@ -89,6 +92,7 @@ func (s Stage) Fences(ctx context.Context, memory, runs int) (Point, error) {
 	p.Cold, p.Warm = cold.sum(memory), warm.sum(memory)
 	for _, name := range way {
 		p.Resident = append(p.Resident, Resident{name, median(resident[name])})
+		p.Used = append(p.Used, Used{name, SpreadOf(used[name])})
 	}
 	return p, nil
 }

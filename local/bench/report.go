@@ -92,13 +92,16 @@ func (r Result) functions() string {
 			b := r.Binaries[i]
 			row = append(row, fmt.Sprintf("%.1f / %.1f", megabytes(b.Bytes), megabytes(b.Zip)))
 		}
-		memory := "–"
+		memory, used := "–", "–"
 		if i := slices.IndexFunc(full.Resident, func(o Resident) bool { return o.Function == s.Function }); i >= 0 {
 			memory = fmt.Sprintf("%.1f", megabytes(full.Resident[i].Bytes))
 		}
-		rows = append(rows, append(row, memory))
+		if i := slices.IndexFunc(full.Used, func(o Used) bool { return o.Function == s.Function }); i >= 0 {
+			used = spread(full.Used[i].Time)
+		}
+		rows = append(rows, append(row, memory, used))
 	}
-	return table([]string{"function", "start, ms", "arm64, MB: binary / zip", "amd64, MB: binary / zip", "memory after a warm invocation, MB"}, rows)
+	return table([]string{"function", "start, ms", "arm64, MB: binary / zip", "amd64, MB: binary / zip", "memory after a warm invocation, MB", "CPU time in a cold fence, ms"}, rows)
 }
 
 // way is who does what on the way of a fence.
@@ -144,7 +147,7 @@ func (r Result) doorTable() string {
 		limit = "all CPUs"
 	}
 	rows := [][]string{{fmt.Sprintf("1 alert, %d webhooks one after the other", r.Ingest.Webhooks),
-		fmt.Sprintf("%.2f, p99 %.2f: %.0f a second", r.Ingest.Median, r.Ingest.P99, r.Ingest.PerSecond)}}
+		fmt.Sprintf("%.2f, p99 %.2f: %.0f a second; CPU time %.2f", r.Ingest.Median, r.Ingest.P99, r.Ingest.PerSecond, r.Ingest.Used)}}
 	for _, w := range r.Ingest.ByAlerts {
 		rows = append(rows, []string{fmt.Sprintf("%d alerts", w.Alerts), spread(w.Time)})
 	}

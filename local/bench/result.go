@@ -31,6 +31,7 @@ type Point struct {
 	Cold      Kind       `json:"cold"`
 	Warm      Kind       `json:"warm"`
 	Resident  []Resident `json:"resident"`
+	Used      []Used     `json:"used"`
 }
 
 // Kind are the fences that found every function new, or none.
@@ -66,6 +67,13 @@ type Part struct {
 type Resident struct {
 	Function string `json:"function"`
 	Bytes    int    `json:"bytes"`
+}
+
+// Used is the CPU time that a function took in a cold fence, its start and, of
+// checkhealth, both invocations.
+type Used struct {
+	Function string `json:"function"`
+	Time     Spread `json:"time"`
 }
 
 // Start is a function's start.

@@ -141,6 +141,34 @@ func (d *Deployed) Resident(name string) (now, most int) {
 	return 0, 0
 }
 
+// Used is how much CPU time a function's process has taken since it began; 0 where the
+// system does not say.
+func (d *Deployed) Used(name string) time.Duration {
+	for _, e := range d.functions[name].Environments() {
+		if e.Alive {
+			return usedBy(e.PID)
+		}
+	}
+	return 0
+}
+
+// usedBy adds up the threads of a process, none of which ends before it does (Go keeps
+// its own). The kernel counts in nanoseconds there (Documentation/scheduler/sched-stats).
+func usedBy(pid int) time.Duration {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	var all time.Duration
+	for _, thread := range threads {
+		data, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has just ended
+		}
+		first, _, _ := strings.Cut(string(data), " ")
+		n, _ := strconv.ParseInt(first, 10, 64)
+		all += time.Duration(n)
+	}
+	return all
+}
+
 func residentOf(pid int) (now, most int) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
