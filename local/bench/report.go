@@ -56,7 +56,7 @@ func Render(page string, blocks map[string]string) (string, error) {
 func (r Result) Blocks() map[string]string {
 	return map[string]string{
 		"machine": r.machine(), "targets": r.targets(), "functions": r.functions(), "way": r.way(),
-		"emulator": r.emulator(), "curve": r.curve(), "door": r.doorTable(), "micro": r.micro(), "storm": r.storm(),
+		"emulator": r.emulator(), "curve": r.curve(), "sizes": r.bySize(), "door": r.doorTable(), "micro": r.micro(), "storm": r.storm(),
 	}
 }
 
@@ -122,23 +122,6 @@ func (r Result) emulator() string {
 	}
 	return fmt.Sprintf("From the webhook to the accelerator write %s ms, and another %s ms to the end of the step that takes "+
 		"replication offline, as `make bench-incident` measured last.\n", spread(r.Emulator.Pipeline), spread(r.Emulator.Offline))
-}
-
-func (r Result) curve() string {
-	var rows [][]string
-	for _, p := range r.Fences {
-		name, price := "all CPUs", "–"
-		if p.Memory != Unlimited {
-			name = fmt.Sprintf("%d MB", p.Memory)
-			price = fmt.Sprintf("%.1f / %.1f", p.Warm.Cost, p.Cold.Cost)
-		}
-		spare := 1e9
-		for _, part := range append(slices.Clone(p.Cold.Parts), p.Warm.Parts...) {
-			spare = min(spare, part.Spare)
-		}
-		rows = append(rows, []string{name, spread(p.Warm.Written), spread(p.Cold.Written), spread(p.Warm.Proven), spread(p.Cold.Proven), price, number(spare)})
-	}
-	return table([]string{"share of", "written, warm", "written, cold", "proven, warm", "proven, cold", "cost of a fence, warm / cold, millionths of a dollar", "timeouts hold the longest run, times"}, rows)
 }
 
 func (r Result) doorTable() string {
