@@ -93,6 +93,7 @@ func begin(ctx context.Context) error {
 	local.sites, local.turns = map[string]infinispan.World{}, map[string]*sync.Mutex{}
 	progress := func(s string) { fmt.Println("incident:", s) }
 	for _, version := range []string{older, newer} {
+		local.turns[version] = &sync.Mutex{}
 		local.sites[version], err = infinispan.StartReal(ctx, infinispan.Options{
 			CacheDir: filepath.Join(dir, "infinispan"), Version: version, Progress: progress, OneWay: version == older,
 		})
