@@ -2,12 +2,15 @@
 # KEEP=1 leaves the demo running; DOUBLE=1 runs it without real Infinispan.
 
 GOLANGCI_LINT := v2.15.0
-STATICCHECK   := v0.8.2
 CYCLONEDX     := v1.9.0
 BIN           := $(CURDIR)/.cache/bin
 GOTEST        := go test -race -shuffle=on
 # These start processes, watch clocks or search for minutes: one package at a time.
 HEAVY         := ./local/... ./cmd/... ./statemachine/...
+# Of these, what needs the processors, and what is held to a time and has to be
+# alone; all others mostly wait.
+COMPUTING     := ./statemachine/... ./local/simulation
+TIMED         := ./local/abuse ./local/alertmanager ./local/bench/... ./local/emulator ./local/lambdaruntime ./local/prometheus
 
 # How long `make fuzz` runs each target.
 FUZZTIME      ?= 1m
@@ -16,7 +19,8 @@ export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
-.PHONY: demo incident bench bench-incident test test-fast test-operator worlds fuzz setup prerequisites lint review tidy staticcheck licences cfn-lint nag synth release release-check ci clean
+.PHONY: demo incident bench bench-incident test test-fast test-unit test-bounds test-operator test-computing test-waiting test-timed worlds fuzz \
+	setup tools prerequisites lint review tidy licences cfn-lint nag synth release release-check ci ci-waiting ci-computing ci-alone clean
 
 demo: setup
 	@mkdir -p build && go build -o build/sitefence ./cmd/sitefence
@@ -41,8 +45,17 @@ bench: prerequisites
 	@mkdir -p build && go build -o build/bench ./local/bench/run
 	@build/bench -runs $(RUNS)
 
-test: setup test-fast test-operator
-	$(GOTEST) -p 1 -timeout 14m $(HEAVY)
+test: setup test-fast test-operator test-computing test-waiting test-timed
+
+test-computing: prerequisites
+	$(GOTEST) -p 1 -timeout 14m $(COMPUTING)
+
+# All that is in none of the other two, so that a new package is tested.
+test-waiting: setup
+	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 14m $$packages
+
+test-timed: setup
+	$(GOTEST) -p 1 -timeout 14m $(TIMED)
 
 # The manifests against Kubernetes' and the Prometheus operator's own code. Not in
 # the workspace: its dependencies must not choose those of what is shipped.
@@ -52,11 +65,16 @@ test-operator: prerequisites
 	cd $(OPERATORTEST) && go vet ./... && $(GOTEST) ./...
 
 # The tests that start nothing: seconds, once compiled.
-test-fast: prerequisites
+test-fast: test-unit test-bounds
+
+test-unit: prerequisites
 	go vet ./... && go -C infra vet ./...
 	$(GOTEST) ./functions/... ./internal/...
-	go test -p 1 -run '^Test(Bounds|Huge)' ./internal/... # of time and memory, as built, with nothing beside
 	cd infra && $(GOTEST) ./...
+
+# Of time and memory, as built, with nothing beside.
+test-bounds: prerequisites
+	go test -p 1 -run '^Test(Bounds|Huge)' $$(grep -rlE --include='*_test.go' '^func Test(Bounds|Huge)' internal | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 # As many random worlds as CI visits, and the whole fault matrix. Without the race
 # detector: a world is lived one call at a time, and `make test` visits five
@@ -69,12 +87,10 @@ worlds: prerequisites
 # an input smaller would by default take longer than all the rest. What a
 # run finds lies in testdata/fuzz of its package then: mend it and commit both.
 fuzz: prerequisites
-	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal functions local cmd | xargs -n1 dirname | sort -u); do \
-		targets=$$(go test -list '^Fuzz' ./$$package) || { echo "$$targets" >&2; exit 1; }; \
-		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package || exit 1; \
-		done; \
+	@grep -rE --include='*_test.go' '^func Fuzz' internal functions local cmd | sed -E 's,^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' | sort | \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package </dev/null || exit 1; \
 	done
 
 setup: prerequisites node_modules/.package-lock.json
@@ -106,23 +122,13 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	cd / && GOWORK=off GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv $(BIN)/golangci-lint $@
 
-# What the field's tools say: docs/review.md has what each one checks, and where
-# a finding is suppressed with its reason.
-review: tidy staticcheck licences cfn-lint nag
+# What the field's other tools say: docs/review.md has what each one checks, and
+# where a finding is suppressed with its reason.
+review: tidy licences cfn-lint nag
 
 tidy: prerequisites
 	@for module in . infra $(ALONE); do (cd $$module && GOWORK=off go mod tidy -diff) || \
 		{ echo "$$module: run GOWORK=off go mod tidy there" >&2; exit 1; }; done
-
-staticcheck: $(BIN)/staticcheck-$(STATICCHECK)
-	$< ./...
-	cd infra && $< ./...
-	for module in $(ALONE); do (cd $$module && GOWORK=off $< ./...) || exit 1; done
-
-$(BIN)/staticcheck-$(STATICCHECK):
-	@mkdir -p $(BIN)
-	cd / && GOWORK=off GOBIN=$(BIN) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
-	@mv $(BIN)/staticcheck $@
 
 licences: export GOWORK := off
 licences: prerequisites
@@ -165,10 +171,29 @@ $(BIN)/cyclonedx-gomod-$(CYCLONEDX):
 	cd / && GOWORK=off GOBIN=$(BIN) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
 	@mv $(BIN)/cyclonedx-gomod $@
 
-# Everything that must hold; nothing is skipped for want of a tool.
+# All that other targets install, several at a time: they mostly wait or compile.
+tools: setup $(BIN)/golangci-lint-$(GOLANGCI_LINT) $(BIN)/cyclonedx-gomod-$(CYCLONEDX) $(CFN_LINT)/installed tools/nag/node_modules/.package-lock.json
+
+# Everything that must hold; nothing is skipped for want of a tool. What waits goes
+# beside what computes, each side one part after the other; what a part says comes
+# when it has ended. What is held to a time comes last and has the machine to
+# itself, and so do the fuzz targets, which are given time, not work. `review`
+# makes what `synth` does.
+ci-waiting_PARTS   := test-waiting
+ci-computing_PARTS := lint review test-unit test-operator test-computing release-check worlds
+ci-alone_PARTS     := test-bounds test-timed fuzz
+
 ci: export SITEFENCE_REAL := 1
-ci: FUZZTIME := 10s
-ci: lint review test worlds fuzz synth release-check
+ci: export FUZZTIME := 10s
+ci:
+	@rm -f build/ci-parts
+	@.ci/part tools $(MAKE) --no-print-directory -j4 tools
+	@$(MAKE) --no-print-directory -j2 --output-sync=target ci-waiting ci-computing
+	@$(MAKE) --no-print-directory ci-alone
+	@.ci/table
+
+ci-waiting ci-computing ci-alone:
+	@for part in $($@_PARTS); do .ci/part $$part $(MAKE) --no-print-directory $$part || exit 1; done
 
 clean:
 	rm -rf build cdk.out .cache node_modules tools/nag/node_modules $(EMBEDDED)/build $(EMBEDDED)/cdk.out

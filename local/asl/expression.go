@@ -3,8 +3,10 @@ package asl
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	jsonata "github.com/blues/jsonata-go"
 )
@@ -108,9 +110,8 @@ func (d *Definition) query(source string, vars map[string]any, random func() flo
 
 // plain makes of a value what JSON makes of it, so that nothing is shared.
 func plain(value any) (any, error) {
-	switch v := value.(type) {
-	case string, bool, float64, nil:
-		return v, nil
+	if out, ok := copied(value); ok {
+		return out, nil
 	}
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -119,4 +120,43 @@ func plain(value any) (any, error) {
 	var out any
 	err = json.Unmarshal(data, &out)
 	return out, err
+}
+
+// copied is a copy of a value that is what JSON would make of it already, as most
+// are: a tenth of what a simulated world costs was to write and read those. It is
+// false for anything else.
+func copied(value any) (any, bool) {
+	switch v := value.(type) {
+	case nil, bool:
+		return v, true
+	case float64:
+		return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+	case string:
+		return v, utf8.ValidString(v)
+	case []any:
+		if v == nil {
+			return nil, true
+		}
+		out := make([]any, len(v))
+		for i, item := range v {
+			var ok bool
+			if out[i], ok = copied(item); !ok {
+				return nil, false
+			}
+		}
+		return out, true
+	case map[string]any:
+		if v == nil {
+			return nil, true
+		}
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			var ok bool
+			if out[key], ok = copied(item); !ok || !utf8.ValidString(key) {
+				return nil, false
+			}
+		}
+		return out, true
+	}
+	return nil, false
 }

@@ -66,11 +66,11 @@ func prove(t *testing.T, c document.Command, proof string) {
 	t.Helper()
 	if target, ok := strings.CutPrefix(c.String(), "make "); ok {
 		target = strings.Fields(target)[0]
-		needs := targets(t)
-		if _, ok := needs[target]; !ok {
+		goals := targets(t)
+		if _, ok := goals[target]; !ok {
 			t.Errorf("%s: the Makefile has no target %s", c.Place(), target)
 		}
-		if proof == everything && !reaches(needs, "ci", target) {
+		if proof == everything && !reaches(goals, "ci", target) {
 			t.Errorf("%s: make ci does not reach %s", c.Place(), target)
 		}
 	}
@@ -135,25 +135,56 @@ func tests(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// targets are the Makefile's, with what each needs.
-func targets(t *testing.T) map[string][]string {
+// goal is a target of the Makefile.
+type goal struct {
+	needs  []string
+	recipe string
+}
+
+// targets are the Makefile's, with what each needs. What is named x_PARTS is made
+// one by one by the recipe of x, and x by that of ci if it says so.
+func targets(t *testing.T) map[string]goal {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	needs := map[string][]string{}
+	goals, last := map[string]goal{}, ""
 	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "\t") {
+			goals[last] = goal{goals[last].needs, goals[last].recipe + line}
+			continue
+		}
 		target, rest, ok := strings.Cut(line, ":")
-		if ok && target != "" && !strings.ContainsAny(target, " \t.$") && !strings.HasPrefix(rest, "=") && !strings.Contains(rest, "=") {
-			needs[target] = append(needs[target], strings.Fields(rest)...)
+		side, _, parts := strings.Cut(target, "_PARTS")
+		last = ""
+		switch {
+		case parts:
+			last, rest = side, strings.TrimPrefix(rest, "=")
+		case ok && !strings.ContainsAny(target, " \t.$") && !strings.Contains(rest, "="):
+			last = target
+		}
+		if last != "" {
+			goals[last] = goal{append(goals[last].needs, strings.Fields(rest)...), goals[last].recipe}
 		}
 	}
-	return needs
+	ci := goals["ci"]
+	for _, word := range strings.Fields(ci.recipe) {
+		if _, ok := goals[word]; ok {
+			ci.needs = append(ci.needs, word)
+		}
+	}
+	goals["ci"] = ci
+	return goals
 }
 
-func reaches(needs map[string][]string, from, target string) bool {
-	return from == target || slices.ContainsFunc(needs[from], func(next string) bool { return reaches(needs, next, target) })
+// reaches reports whether one target has another one made, or all that it is the
+// sum of.
+func reaches(goals map[string]goal, from, target string) bool {
+	reached := func(next string) bool { return reaches(goals, from, next) }
+	sum := goals[target]
+	return from == target || slices.ContainsFunc(goals[from].needs, func(next string) bool { return reaches(goals, next, target) }) ||
+		sum.recipe == "" && len(sum.needs) > 0 && !slices.ContainsFunc(sum.needs, func(part string) bool { return !reached(part) })
 }
 
 // shellBlocks are the documents' blocks with commands.

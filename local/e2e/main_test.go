@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,6 +82,12 @@ func run(m *testing.M) int {
 	}()
 	if err := overheard.attach(ctx); err != nil {
 		fmt.Println("e2e: attaching to the bus and the topic:", err)
+		return 1
+	}
+	// Scenarios wait for the emulator, not for a processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(leases)); err != nil {
+		fmt.Println("e2e:", err)
 		return 1
 	}
 	code := m.Run()

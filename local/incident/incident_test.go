@@ -20,9 +20,14 @@ var scenarios = map[string]string{
 	"fence-lost":   older,
 }
 
-// enter opens a scenario's deployment in a world where all is well.
+// enter opens a scenario's deployment in a world where all is well. Scenarios on
+// different versions of Infinispan, two sites each, run side by side.
 func enter(t *testing.T, name string, timing manifests.Timing) (context.Context, *incident.World) {
 	t.Helper()
+	t.Parallel()
+	turn := local.turns[scenarios[name]]
+	turn.Lock()
+	t.Cleanup(turn.Unlock)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
 	sites := local.sites[scenarios[name]]

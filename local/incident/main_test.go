@@ -3,9 +3,12 @@ package incident_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +41,7 @@ var quick = manifests.Timing{
 var local struct {
 	stack *stack.Stack
 	sites map[string]infinispan.World // by version
+	turns map[string]*sync.Mutex      // of the scenarios of a version
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -55,6 +59,12 @@ func run(m *testing.M) int {
 	defer cancel()
 	defer end()
 	if err := begin(ctx); err != nil {
+		fmt.Println("incident:", err)
+		return 1
+	}
+	// Scenarios wait, for their turn too; not for a processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(len(scenarios))); err != nil {
 		fmt.Println("incident:", err)
 		return 1
 	}
@@ -80,9 +90,10 @@ func begin(ctx context.Context) error {
 	if _, err := prometheus.Setup(ctx, dir); err != nil {
 		return err
 	}
-	local.sites = map[string]infinispan.World{}
+	local.sites, local.turns = map[string]infinispan.World{}, map[string]*sync.Mutex{}
 	progress := func(s string) { fmt.Println("incident:", s) }
 	for _, version := range []string{older, newer} {
+		local.turns[version] = &sync.Mutex{}
 		local.sites[version], err = infinispan.StartReal(ctx, infinispan.Options{
 			CacheDir: filepath.Join(dir, "infinispan"), Version: version, Progress: progress, OneWay: version == older,
 		})

@@ -35,13 +35,14 @@ func (w *World) Cut(ctx context.Context) error {
 	return w.Break(ctx, "the gossip router is killed", w.Deployment.Sites, w.Sites.CutLink)
 }
 
-// Lose kills all of a site: its Infinispan and what watches it; the accelerator
-// finds its endpoints unhealthy. It returns once the other site does not see it.
+// Lose kills all of a site: what watches it, and then its Infinispan, with which
+// the outage begins; the accelerator finds its endpoints unhealthy. It returns
+// once the other site does not see it.
 func (w *World) Lose(ctx context.Context, site string) error {
+	w.monitors[site].stop() // takes a while, in which writes still work
+	delete(w.monitors, site)
+	w.stack.Accelerator.SetHealth(w.Deployment.Balancers[site], ga.Unhealthy)
 	return w.Break(ctx, "all of "+site+" is killed", []string{w.Other(site)}, func(ctx context.Context) error {
-		w.monitors[site].stop()
-		delete(w.monitors, site)
-		w.stack.Accelerator.SetHealth(w.Deployment.Balancers[site], ga.Unhealthy)
 		return w.Sites.KillSite(ctx, site)
 	})
 }
