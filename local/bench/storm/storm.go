@@ -230,7 +230,12 @@ func (a *account) report(r Region, began time.Time) Report {
 	for _, u := range a.meter.uses {
 		out.Quotas = append(out.Quotas, u.Use)
 	}
-	proven := map[string]time.Time{}
+	repeated := began.Add(manifests.Defaults().RepeatInterval)
+	proven, first := map[string]time.Time{}, map[string]bool{}
+	guards := map[string]time.Time{}
+	for _, e := range a.runs {
+		guards[e.ID] = e.began
+	}
 	for _, e := range a.runs {
 		kind := e.machine[len(e.machine)-5:]
 		end := string(e.Status)
@@ -241,7 +246,8 @@ func (a *account) report(r Region, began time.Time) Report {
 		}
 		out.Outcomes[kind+" "+end]++
 		if end == "Fenced" {
-			proven[e.deployment.name] = e.ended
+			guard, _ := e.Input.(map[string]any)["guard"].(string)
+			proven[e.deployment.name], first[e.deployment.name] = e.ended, guards[guard].Before(repeated)
 		}
 	}
 	written := map[string]time.Time{}
@@ -265,8 +271,11 @@ func (a *account) report(r Region, began time.Time) Report {
 		out.Fenced++
 		writes = append(writes, written[name].Sub(began).Seconds())
 		if at, ok := proven[name]; ok {
-			if at.Sub(began) < manifests.Defaults().RepeatInterval {
+			if first[name] {
 				out.ByFirst++
+			}
+			if at.Before(repeated) {
+				out.Early++
 			}
 			proofs = append(proofs, at.Sub(began).Seconds())
 		}
