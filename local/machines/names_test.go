@@ -3,11 +3,13 @@ package machines_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/google/go-cmp/cmp"
 )
 
 // finished runs executions of those names to their end, one after the other, so
@@ -153,9 +155,49 @@ func TestRunningOnAnEarlierPage(t *testing.T) {
 	s.end(hand)
 	e := s.end(guard)
 	s.wantStarted(e, fences, "fence-4")
-	if waits, looks := count(e.Steps, "WaitForTheTurn"), count(e.Steps, "FindNewestFence"); looks != waits+2 {
-		t.Errorf("looked at %d pages in %d waits, want one in each and two at the end", looks, waits)
+	if checks, pages := count(e.Steps, "CheckHealth"), count(e.Steps, "FindNewestFence"); pages != checks+1 {
+		t.Errorf("looked at %d pages after %d checks, want one after each and two after the last", pages, checks)
 	}
+}
+
+// TestWaitsCheaply: while a fence is open the guard looks at that only, and at
+// health after every fourth wait; once it is closed, at health before all else.
+func TestWaitsCheaply(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences := s.machine(stays)
+	open := s.start(fences, "fence-4", object{})
+	guard := s.start(s.guard(fences), "", s.event())
+	s.entered(guard, "WaitForTheTurn", 6)
+	s.stop(open)
+	s.end(open)
+	e := s.end(guard)
+	s.wantStarted(e, fences, "fence-5")
+	cheap := []string{"PlanTheWait", "WaitedTooLong?", "WaitForTheTurn", "FenceToWaitFor?", "LookAtOpenFence", "FenceStillOpen?"}
+	look := []string{"CheckHealth", "Decide", "FindNewestFence", "OurTurn?"}
+	want := slices.Concat([]string{"Remember"}, look, cheap, cheap, cheap, cheap[:4], look, cheap)
+	if diff := cmp.Diff(want, e.Steps[:min(len(want), len(e.Steps))]); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	if last := e.Steps[len(e.Steps)-6:]; !slices.Equal(last, slices.Concat(look, []string{"StartFence", "FenceStarted"})) {
+		t.Errorf("the last steps are %v", last)
+	}
+}
+
+// TestOpenFenceThatCannotBeLookedAt: then the guard looks at all, as ever.
+func TestOpenFenceThatCannotBeLookedAt(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split(), s.split(), answer(s.decided("ignore", "reporter-absent")))
+	fences := s.machine(stays)
+	open := s.start(fences, "fence-4", object{})
+	e := s.run(s.guard(fences, func(d definition) {
+		d.States["LookAtOpenFence"]["Arguments"] = map[string]any{"ExecutionArn": "{% $open & '0' %}"}
+		d.States["LookAtOpenFence"]["Retry"] = []any{}
+	}), "", s.event())
+	s.wantEnd(e, "Ignored", "Ignored")
+	s.wantCalls("check*3")
+	s.stop(open)
+	s.end(open)
 }
 
 func (s *scene) stop(arn string) {
