@@ -191,7 +191,8 @@ func TestOpenFenceThatCannotBeLookedAt(t *testing.T) {
 	fences := s.machine(stays)
 	open := s.start(fences, "fence-4", object{})
 	e := s.run(s.guard(fences, func(d definition) {
-		d.States["LookAtOpenFence"]["Arguments"] = map[string]any{"ExecutionArn": "{% $open & '0' %}"}
+		text := d.States["LookAtOpenFence"]["Arguments"].(map[string]any)["ExecutionArn"].(string)
+		d.States["LookAtOpenFence"]["Arguments"] = map[string]any{"ExecutionArn": strings.Replace(text, "$open", "$open & '0'", 1)}
 		d.States["LookAtOpenFence"]["Retry"] = []any{}
 	}), "", s.event())
 	s.wantEnd(e, "Ignored", "Ignored")
