@@ -32,6 +32,7 @@ type Report struct {
 	Quotas      []Use          `json:"quotas"`
 	Concurrent  int            `json:"concurrent"` // functions at once, at most
 	Invocations int            `json:"invocations"`
+	Throttled   int            `json:"throttled"` // invocations
 	Problems    []string       `json:"problems,omitempty"`
 }
 
@@ -66,6 +67,7 @@ func Markdown(all []Report) string {
 	}
 	b.WriteString("\n| quota | bucket, refill a second | calls, of them throttled | source |\n| --- | --- | --- | --- |\n")
 	for _, r := range all {
+		fmt.Fprintf(&b, "| Lambda functions at once in %s | %d | %d at most; %d, %d | Lambda quotas |\n", r.Region, Concurrency, r.Concurrent, r.Invocations, r.Throttled)
 		quotas := slices.SortedFunc(slices.Values(r.Quotas), func(a, b Use) int { return cmp.Or(-cmp.Compare(a.Refused, b.Refused), cmp.Compare(a.Name, b.Name)) })
 		for _, q := range quotas {
 			fmt.Fprintf(&b, "| %s in %s | %.0f, %.0f | %d, %d | %s |\n", q.Name, r.Region, q.Bucket, q.Refill, q.Calls, q.Refused, q.Source)

@@ -226,7 +226,7 @@ func (a *account) post(door *ingest.Handler, d *deployment, reporter, site contr
 // report looks at the world as it really is.
 func (a *account) report(r Region, began time.Time) Report {
 	out := Report{Region: r.Name, Deployments: len(a.deployments), Alerts: 2 * len(a.deployments), Outcomes: map[string]int{},
-		Concurrent: a.most, Invocations: a.invocations}
+		Concurrent: a.most, Invocations: a.invocations, Throttled: a.throttled}
 	for _, u := range a.meter.uses {
 		out.Quotas = append(out.Quotas, u.Use)
 	}
