@@ -39,8 +39,8 @@ import (
 const (
 	user     = "alertmanager"
 	password = "webhook-password" //nolint:gosec // of a fake
-	// maxRounds bounds how often the alerts are repeated.
-	maxRounds = 12
+	// Once and Repeated are how often the alerts are posted at most.
+	Once, Repeated = 1, 12
 )
 
 // Setenv sets an environment variable of the process; the functions read theirs
@@ -48,9 +48,9 @@ const (
 type Setenv func(name, value string)
 
 // Live lets every deployment lose its link at once, both sites of each report the
-// other, and returns when nothing is under way any more. The doubles are the sites
+// other, up to so many times, and returns when nothing is under way any more. The doubles are the sites
 // of the deployments; they were made outside the bubble.
-func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error) {
+func Live(r Region, posts int, doubles []*infinispan.Double, setenv Setenv) (Report, error) {
 	a := &account{meter: newMeter(r.Quotas), accelerator: ga.New(ga.Options{NewEndpointHealth: ga.Healthy}), balancers: balancers.Unserved(),
 		secrets: &awsfake.SecretsManager{}, parameters: &awsfake.Parameters{}, deployments: map[string]*deployment{}, started: map[string]bool{},
 		log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
@@ -72,7 +72,7 @@ func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error)
 		double.CutBetween(string(siteA), string(siteB))
 	}
 	began := time.Now()
-	rounds := a.alarm(files)
+	rounds := a.alarm(files, posts)
 	a.running.Wait()
 	// The load of a secret may go on without its caller for a while.
 	time.Sleep(time.Minute)
@@ -84,7 +84,7 @@ func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error)
 // alarm posts every alert, and again whenever Alertmanager does, until all
 // deployments are fenced; it returns how often. What is fenced reports on: its
 // alert fires as long as the link is down.
-func (a *account) alarm(files []config.IngestDeployment) int {
+func (a *account) alarm(files []config.IngestDeployment, most int) int {
 	for round := 1; ; round++ {
 		var posts sync.WaitGroup
 		next := time.Now().Add(manifests.Defaults().RepeatInterval)
@@ -95,7 +95,7 @@ func (a *account) alarm(files []config.IngestDeployment) int {
 		}
 		posts.Wait()
 		time.Sleep(time.Until(next))
-		if a.fenced() == len(files) || round == maxRounds {
+		if a.fenced() == len(files) || round == most {
 			return round
 		}
 	}
@@ -238,6 +238,9 @@ func (a *account) report(r Region, began time.Time) Report {
 	}
 	for _, e := range a.runs {
 		kind := e.machine[len(e.machine)-5:]
+		if e.Status != asl.Succeeded {
+			out.GaveUp++
+		}
 		end := string(e.Status)
 		if e.Status == asl.Succeeded {
 			end = fmt.Sprint(e.Output.(map[string]any)["outcome"])
