@@ -53,6 +53,7 @@ var awsErrors = []string{
 	"States.ALL",
 	"StepFunctions.ExecutionAlreadyExistsException", // states:startExecution
 	"Sfn.ExecutionDoesNotExistException",            // aws-sdk:sfn:describeExecution
+	"Sfn.ThrottlingException",                       // aws-sdk:sfn, an API's common errors
 }
 
 // TestErrorNames holds every ErrorEquals against the errors that can arrive,
@@ -291,19 +292,29 @@ func TestSubstitutions(t *testing.T) {
 	}
 }
 
-// TestWaysBack: after every wait the world is looked at again; the guard's id
+// TestWaysBack: after every wait the world is looked at again, or the fence that is
+// waited for, from which there is no way but back to that look; the guard's id
 // keeps two inputs from being equal; news can never stop a fence.
 func TestWaysBack(t *testing.T) {
 	all := machines(t)
 	looks := map[string][]string{"guard": {"CheckHealth"}, "fence": {"CheckHealth"}, "restore": {"Check", "Progress"}}
 	for name, m := range all {
 		for id, s := range m.States {
-			if s.Type == "Wait" && !slices.Contains(looks[name], s.Next) {
+			if s.Type == "Wait" && !slices.Contains(looks[name], s.Next) && (name != "guard" || s.Next != "FenceToWaitFor?") {
 				t.Errorf("%s: %s goes to %s, want a look: one of %v", name, id, s.Next, looks[name])
 			}
 		}
 	}
-	if !strings.Contains(string(all["guard"].States["StartFence"].Arguments), "'guard': $states.context.Execution.Id") {
+	guard := all["guard"].States
+	for id, ways := range map[string][]string{"FenceToWaitFor?": {"LookAtOpenFence", "CheckHealth"}, "FenceStillOpen?": {"PlanTheWait", "CheckHealth"}} {
+		if s := guard[id]; len(s.Choices) != 1 || !slices.Equal([]string{s.Choices[0].Next, s.Default}, ways) {
+			t.Errorf("guard: %s goes to %v, else %s, want %v", id, s.Choices, s.Default, ways)
+		}
+	}
+	if s := guard["LookAtOpenFence"]; s.Next != "FenceStillOpen?" || len(s.Catch) != 1 || s.Catch[0].Next != "CheckHealth" || !slices.Equal(s.Catch[0].ErrorEquals, []string{"States.ALL"}) {
+		t.Errorf("guard: LookAtOpenFence goes to %s, on an error %+v", s.Next, s.Catch)
+	}
+	if !strings.Contains(string(guard["StartFence"].Arguments), "'guard': $states.context.Execution.Id") {
 		t.Error("StartFence's input does not hold the guard execution's id")
 	}
 	for id, next := range map[string]string{"Announce": "Fenced", "AnnounceRejoin": "Rejoined", "StillTrying": "KeepTakingOffline",
@@ -319,7 +330,7 @@ func TestWaysBack(t *testing.T) {
 		}
 	}
 	for text, limits := range map[string][]string{
-		statemachine.Guard:   {"$rechecks < $limits.rechecks %", "$waited >= $limits.turnSeconds %", "$waited - $refusedAt >= 60 ?", "<= 1000 * $limits.alertAgeSeconds %", "$not($yielded) %"},
+		statemachine.Guard:   {"$rechecks < $limits.rechecks %", "$waited >= $limits.turnSeconds %", "$waited - $refusedAt >= 60 ?", "<= 1000 * $limits.alertAgeSeconds %", "$not($yielded) %", "$looks % 4 != 0 %"},
 		statemachine.Fence:   {"$rechecks < $limits.halfwayRechecks %", "$glances < $limits.rechecks %", "$again < $limits.updateTries %", "$rechecks < $limits.deployRechecks %", "$puts < 20 %"},
 		statemachine.Restore: {"$looks < 4 %", "$polls < 720 %"},
 	} {

@@ -114,7 +114,8 @@ var words = map[string]string{
 	"CheckHealth":         "looking at both sites",
 	"WaitToRecheck":       "waiting to look again",
 	"YieldToPreferred":    "waiting for the preferred site's own report",
-	"LookForRunningFence": "taking its turn",
+	"FindNewestFence":     "taking its turn",
+	"LookForRunningFence": "taking its turn", // of an earlier release, whose guards may still run
 	"WaitForTheTurn":      "waiting for its turn: another fence runs",
 	"UpdateAccelerator":   "taking the site out of the accelerator",
 	"TakeOffline":         "stopping replication to the site",

@@ -163,7 +163,7 @@ func TestHostileTexts(t *testing.T) {
 		for j := range runs[i].Events {
 			e := &runs[i].Events[j]
 			e.Output = strings.NewReplacer(`"split"`, `"`+inner+`"`, `"site-b"`, `"`+inner+`"`, `loadbalancer/net`, inner).Replace(e.Output)
-			if e.State == "LookForRunningFence" {
+			if e.State == "FindNewestFence" {
 				e.State = hostile
 			}
 			if e.Error != "" {

@@ -110,6 +110,10 @@ func Parse(text string, substitutions map[string]string) (*Definition, error) {
 		if !slices.Contains([]string{"Pass", "Task", "Choice", "Wait", "Succeed", "Fail"}, s.Type) {
 			missing = append(missing, fmt.Errorf("%s: unknown type %q", name, s.Type))
 		}
+		// AWS's guide and its specification differ about whether it counts when a rule is taken.
+		if s.Type == "Choice" && (len(s.Assign) > 0 || len(s.Output) > 0) {
+			missing = append(missing, fmt.Errorf("%s: Assign or Output of a Choice as a whole, want it said by its rules", name))
+		}
 		for _, r := range s.Retry {
 			if err := r.check(); err != nil {
 				missing = append(missing, fmt.Errorf("%s: %w", name, err))

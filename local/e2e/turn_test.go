@@ -95,7 +95,7 @@ func (s *scene) startGuardOver(listed, described, started string) string {
 		States                 map[string]map[string]any
 	}
 	s.must(json.Unmarshal([]byte(aws.ToString(out.Definition)), &definition))
-	for state, machine := range map[string]string{"LookForRunningFence": listed, "FindNewestFence": listed,
+	for state, machine := range map[string]string{"FindNewestFence": listed,
 		"LookAtRefusedName": described, "StartFence": started} {
 		definition.States[state]["Arguments"] = replaced(s.t, definition.States[state]["Arguments"], s.d.Fence, machine)
 	}

@@ -47,7 +47,7 @@ func TestCauses(t *testing.T) {
 				s.set(check, s.split())
 				gone := "arn:aws:states:us-east-1:000000000000:stateMachine:gone"
 				none := s.machine(passes)
-				return s.run(s.guard(gone, over(none, none, none), caught("StartFence")), "", s.event().with("problem", p))
+				return s.run(s.guard(gone, over(none, none), caught("StartFence")), "", s.event().with("problem", p))
 			},
 			"CheckFailed of the fence": func(s *scene) ended {
 				s.set(check, fails("Misconfigured"))

@@ -25,7 +25,7 @@ func TestTurnFails(t *testing.T) {
 	s := newScene(t)
 	s.set(check, s.split())
 	fences, gone := s.machine(passes), "arn:aws:states:us-east-1:000000000000:stateMachine:gone"
-	e := s.run(s.guard(gone, over(fences, fences, fences)), "", s.event())
+	e := s.run(s.guard(gone, over(fences, fences)), "", s.event())
 	s.wantEnd(e, "TurnFailed", "StepFunctions.StateMachineDoesNotExistException")
 	s.wantOnly(fences)
 }

@@ -3,11 +3,13 @@ package machines_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/google/go-cmp/cmp"
 )
 
 // finished runs executions of those names to their end, one after the other, so
@@ -99,30 +101,28 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// over changes the guard's machines: one that the first list sees, one for the
-// second, one for Describe.
-func over(listed, newest, described string) change {
+// over changes the guard's machines: one that the list sees, one for Describe.
+func over(listed, described string) change {
 	return func(d definition) {
-		d.States["LookForRunningFence"]["Arguments"].(map[string]any)["StateMachineArn"] = listed
 		text := d.States["FindNewestFence"]["Arguments"].(string)
 		at := strings.Index(text, "arn:")
-		d.States["FindNewestFence"]["Arguments"] = text[:at] + newest + text[at+strings.Index(text[at:], "'"):]
+		d.States["FindNewestFence"]["Arguments"] = text[:at] + listed + text[at+strings.Index(text[at:], "'"):]
 		d.States["LookAtRefusedName"]["Arguments"] = map[string]any{"ExecutionArn": "{% '" +
-			strings.Replace(described, ":stateMachine:", ":execution:", 1) + ":fence-' & $string($generation) %}"}
+			strings.Replace(described, ":stateMachine:", ":execution:", 1) + ":fence-' & $string($turn.next) %}"}
 	}
 }
 
-// TestRunningInTheSecondListOnly: the first list is stale, the second shows a
-// RUNNING execution, even a hand-named one: nothing is named while it is open.
-func TestRunningInTheSecondListOnly(t *testing.T) {
+// TestRunningInTheList: nothing is named while the list shows an open execution,
+// even a hand-named one.
+func TestRunningInTheList(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"fence-4", "by-hand"} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.set(check, s.split())
-			fences, none := s.machine(stays), s.machine(passes)
+			fences := s.machine(stays)
 			open := s.start(fences, name, object{})
-			guard := s.start(s.guard(fences, over(none, fences, fences)), "", s.event())
+			guard := s.start(s.guard(fences), "", s.event())
 			s.entered(guard, "WaitForTheTurn", 5)
 			s.wantOnly(fences, name)
 			s.stop(open)
@@ -131,6 +131,74 @@ func TestRunningInTheSecondListOnly(t *testing.T) {
 			s.wantStarted(e, fences, map[string]string{"fence-4": "fence-5", "by-hand": "fence-1"}[name])
 		})
 	}
+}
+
+// TestRunningOnAnEarlierPage: an open hand-named execution on a page without any
+// number holds the turn back too, and the look after the wait begins at the first
+// page again.
+func TestRunningOnAnEarlierPage(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences := s.machine(`{"QueryLanguage":"JSONata","StartAt":"Which","States":{"Done":{"Type":"Succeed"},
+		"Which":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.open = true %}","Next":"Wait"}],"Default":"Done"},
+		"Wait":{"Type":"Wait","Seconds":86400000,"End":true}}}`)
+	s.finished(fences, "fence-3")
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() { s.end(s.start(fences, fmt.Sprintf("hand-%d", i), object{})) })
+	}
+	wg.Wait()
+	hand := s.start(fences, "hand-open", object{"open": true})
+	guard := s.start(s.guard(fences), "", s.event())
+	s.entered(guard, "WaitForTheTurn", 2)
+	s.stop(hand)
+	s.end(hand)
+	e := s.end(guard)
+	s.wantStarted(e, fences, "fence-4")
+	if checks, pages := count(e.Steps, "CheckHealth"), count(e.Steps, "FindNewestFence"); pages != checks+1 {
+		t.Errorf("looked at %d pages after %d checks, want one after each and two after the last", pages, checks)
+	}
+}
+
+// TestWaitsCheaply: while a fence is open the guard looks at that only, and at
+// health after every fourth wait; once it is closed, at health before all else.
+func TestWaitsCheaply(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	fences := s.machine(stays)
+	open := s.start(fences, "fence-4", object{})
+	guard := s.start(s.guard(fences), "", s.event())
+	s.entered(guard, "WaitForTheTurn", 6)
+	s.stop(open)
+	s.end(open)
+	e := s.end(guard)
+	s.wantStarted(e, fences, "fence-5")
+	cheap := []string{"PlanTheWait", "WaitedTooLong?", "WaitForTheTurn", "FenceToWaitFor?", "LookAtOpenFence", "FenceStillOpen?"}
+	look := []string{"CheckHealth", "Decide", "FindNewestFence", "OurTurn?"}
+	want := slices.Concat([]string{"Remember"}, look, cheap, cheap, cheap, cheap[:4], look, cheap)
+	if diff := cmp.Diff(want, e.Steps[:min(len(want), len(e.Steps))]); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	if last := e.Steps[len(e.Steps)-6:]; !slices.Equal(last, slices.Concat(look, []string{"StartFence", "FenceStarted"})) {
+		t.Errorf("the last steps are %v", last)
+	}
+}
+
+// TestOpenFenceThatCannotBeLookedAt: then the guard looks at all, as ever.
+func TestOpenFenceThatCannotBeLookedAt(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split(), s.split(), answer(s.decided("ignore", "reporter-absent")))
+	fences := s.machine(stays)
+	open := s.start(fences, "fence-4", object{})
+	e := s.run(s.guard(fences, func(d definition) {
+		text := d.States["LookAtOpenFence"]["Arguments"].(map[string]any)["ExecutionArn"].(string)
+		d.States["LookAtOpenFence"]["Arguments"] = map[string]any{"ExecutionArn": strings.Replace(text, "$open", "$open & '0'", 1)}
+		d.States["LookAtOpenFence"]["Retry"] = []any{}
+	}), "", s.event())
+	s.wantEnd(e, "Ignored", "Ignored")
+	s.wantCalls("check*3")
+	s.stop(open)
+	s.end(open)
 }
 
 func (s *scene) stop(arn string) {
@@ -159,7 +227,7 @@ func TestRefusedNameThatDescribeKnows(t *testing.T) {
 	s.set(check, s.split())
 	fences, none := s.machine(passes), s.machine(passes)
 	s.finished(fences, "fence-1", "fence-2", "fence-3")
-	e := s.run(s.guard(fences, over(none, none, fences)), "", s.event())
+	e := s.run(s.guard(fences, over(none, fences)), "", s.event())
 	s.wantStarted(e, fences, "fence-4")
 	if got := count(e.Steps, "LookAtRefusedName"); got != 3 {
 		t.Errorf("looked %d times at a refused name, want 3", got)
@@ -182,7 +250,7 @@ func TestRefusedNamesUpTo(t *testing.T) {
 		s.set(check, s.split())
 		fences, none := s.machine(passes), s.machine(passes)
 		s.finished(fences, "fence-400000001")
-		e := s.run(s.guard(fences, over(none, none, none), from(400000000, 0)), "", s.event())
+		e := s.run(s.guard(fences, over(none, none), from(400000000, 0)), "", s.event())
 		s.wantStarted(e, fences, "fence-500000000")
 	})
 	t.Run("at the bound", func(t *testing.T) {
@@ -190,7 +258,7 @@ func TestRefusedNamesUpTo(t *testing.T) {
 		s.set(check, s.split())
 		fences, none := s.machine(passes), s.machine(passes)
 		s.finished(fences, "fence-500000000")
-		e := s.run(s.guard(fences, over(none, none, none), from(499999999, 3400)), "", s.event())
+		e := s.run(s.guard(fences, over(none, none), from(499999999, 3400)), "", s.event())
 		s.wantEnd(e, "TurnNeverCame", "TurnNeverCame")
 		s.wantOnly(fences, "fence-500000000")
 	})

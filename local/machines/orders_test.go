@@ -134,10 +134,10 @@ func TestYield(t *testing.T) {
 		yields []any // of each check; nil: none
 		want   []string
 	}{
-		"no yield":       {[]any{nil}, []string{"CheckHealth", "Decide", "LookForRunningFence"}},
-		"none to speak":  {[]any{0}, []string{"CheckHealth", "Decide", "LookForRunningFence"}},
-		"once":           {[]any{1, nil}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "LookForRunningFence"}},
-		"never twice":    {[]any{1, 1}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "LookForRunningFence"}},
+		"no yield":       {[]any{nil}, []string{"CheckHealth", "Decide", "FindNewestFence"}},
+		"none to speak":  {[]any{0}, []string{"CheckHealth", "Decide", "FindNewestFence"}},
+		"once":           {[]any{1, nil}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "FindNewestFence"}},
+		"never twice":    {[]any{1, 1}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "FindNewestFence"}},
 		"and gone since": {[]any{1, "ignore"}, []string{"CheckHealth", "Decide", "YieldToPreferred", "CheckHealth", "Decide", "AnnounceIgnored", "Paused?", "Ignored"}},
 	} {
 		t.Run(name, func(t *testing.T) {

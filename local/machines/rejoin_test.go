@@ -64,7 +64,7 @@ func TestRejoinEnds(t *testing.T) {
 			e := s.run(s.fence(), "fence-7", s.rejoinInput(record(1)))
 			s.wantEnd(e, tc.last, tc.outcome)
 			s.wantCalls(tc.calls)
-			if count(e.Steps, "WaitOutOlderSteps") != 1 || e.Steps[3] != "WaitOutOlderSteps" {
+			if count(e.Steps, "WaitOutOlderSteps") != 1 || e.Steps[2] != "WaitOutOlderSteps" {
 				t.Errorf("older steps are not waited out before all else: %v", e.Steps)
 			}
 			if tc.last == "Rejoined" {

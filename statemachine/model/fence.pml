@@ -122,14 +122,15 @@ inline checkhealth(d, v) {
 	fi
 }
 
-/* The turn's two lists, each as stale as it likes: an execution that was ever
- * started may be missing, a closed one may be shown RUNNING, never the reverse. */
-#ifdef NO_SECOND_RUNNING
+/* The turn's list, as stale as it likes: an execution that was ever started may be
+ * missing, a closed one may be shown RUNNING, never the reverse. Who sees one
+ * RUNNING waits. */
+#ifdef NO_RUNNING
 #define SHOWN(k) (st[k] == OPEN || st[k] == CLOSED)
 #else
 #define SHOWN(k) (st[k] == CLOSED)
 #endif
-inline lists(hi, wait) {
+inline list(hi, wait) {
 	wait = false;
 	hi = 0;
 	do
@@ -200,7 +201,7 @@ CheckHealth:
 	atomic {
 		checkhealth(d, v); v = 0;
 		if
-		:: d == fence || d == ensure -> d = ignore; goto LookForRunningFence
+		:: d == fence || d == ensure -> d = ignore; goto FindNewestFence
 		:: d == ignore -> goto out
 		:: d == error -> d = ignore; goto out			/* CheckFailed */
 		:: d == recheck && MORE -> d = ignore; AGAIN
@@ -208,9 +209,9 @@ CheckHealth:
 		CRASH(d = ignore)					/* also CheckFailed */
 		fi
 	}
-LookForRunningFence:	/* and FindNewestFence, OurTurn?, TakeTheTurn */
+FindNewestFence:	/* and OurTurn? */
 	atomic {
-		lists(hi, wait);
+		list(hi, wait);
 		if
 		:: wait -> hi = 0; wait = false; goto PlanTheWait
 		:: !wait -> n = (hi > floor -> hi : floor) + 1; hi = 0
@@ -485,7 +486,7 @@ proctype Rejoin() {
 	bool wait, ok, r;
 end:	atomic { acc != ALL && top > 0 -> skip }
 Turn:	atomic {
-		lists(hi, wait);
+		list(hi, wait);
 		if
 		:: wait -> wait = false; hi = 0; goto Turn
 		:: else -> n = hi + 1; hi = 0

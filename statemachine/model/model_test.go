@@ -70,7 +70,7 @@ var runs = []run{
 	// Mutants: a rule less.
 	{name: "(a) no name check", flags: "-DNO_NAME_CHECK", refutes: "I3"},
 	{name: "(b) n+1 without seeing n closed", flags: "-DNO_CLOSED", refutes: "I3"},
-	{name: "(c) second list's RUNNING ignored", flags: "-DNO_SECOND_RUNNING", refutes: "I3"},
+	{name: "(c) the list's RUNNING ignored", flags: "-DNO_RUNNING", refutes: "I3"},
 	{name: "(d) no read in takeoffline", flags: "-DNO_REREAD -DPUTBACKS=1", refutes: "I2"},
 	{name: "(d) the same, no operator", flags: "-DNO_REREAD"},
 	{name: "(e) no reserved concurrency, redrive", flags: "-DNO_RESERVED -DREDRIVES=1 -DLAG=0 -DONLY_I1", refutes: "I1"},

@@ -124,8 +124,7 @@ func guarded(at time.Time, name string, e contract.Event, n int, c contract.Chec
 		state("Pass", "Remember", 0, e).
 		state("Task", "CheckHealth", 320*time.Millisecond, c).
 		state("Choice", "Decide", 0, c).
-		state("Task", "LookForRunningFence", 60*time.Millisecond, c).
-		state("Task", "FindNewestFence", 55*time.Millisecond, c).
+		state("Task", "FindNewestFence", 115*time.Millisecond, c).
 		state("Task", "StartFence", 70*time.Millisecond, "{}").
 		succeed("FenceStarted", map[string]any{"outcome": "FenceStarted", "fence": fence, "reason": c.Reason, "evidence": c.Evidence})
 	return guard, guard.ARN()
@@ -246,7 +245,7 @@ func Waiting(at time.Time, name string) awsfake.Run {
 	c := check(e, contract.Fence, contract.Split, at)
 	return begin(Guards, name, at, e).
 		state("Task", "CheckHealth", 300*time.Millisecond, c).
-		state("Task", "LookForRunningFence", 60*time.Millisecond, c).
+		state("Task", "FindNewestFence", 60*time.Millisecond, c).
 		enter("Wait", "WaitForTheTurn").run
 }
 

@@ -20,6 +20,8 @@ const Assumed = "assumed: AWS publishes none"
 const (
 	stepFunctions = "Step Functions quotas, API action throttling"
 	transitions   = "StateTransition"
+	invocations   = "rule invocations"
+	eventBridge   = "EventBridge quotas"
 )
 
 // Region is a Region's quotas, as an account has them that never asked for more.
@@ -42,12 +44,12 @@ func Regions() []Region {
 	large := []Quota{
 		{"ListExecutions", 200, 5, stepFunctions}, {"StartExecution", 1300, 300, stepFunctions},
 		{"DescribeExecution", 300, 15, stepFunctions}, {transitions, 5000, 5000, "Step Functions quotas, state throttling"},
-		{"PutEvents", 10000, 10000, "EventBridge quotas"},
+		{"PutEvents", 10000, 10000, eventBridge}, {invocations, 18750, 18750, eventBridge},
 	}
 	small := []Quota{
 		{"ListExecutions", 100, 2, stepFunctions}, {"StartExecution", 800, 150, stepFunctions},
 		{"DescribeExecution", 250, 10, stepFunctions}, {transitions, 800, 800, "Step Functions quotas, state throttling"},
-		{"PutEvents", 600, 600, "EventBridge quotas"},
+		{"PutEvents", 600, 600, eventBridge}, {invocations, 750, 750, eventBridge},
 	}
 	return []Region{
 		{"us-east-1, us-west-2, eu-west-1", append(large, shared...)},

@@ -22,8 +22,10 @@ type Report struct {
 	Deployments int            `json:"deployments"`
 	Alerts      int            `json:"alerts"`
 	Fenced      int            `json:"fenced"`  // one site out, replication to it offline
-	ByFirst     int            `json:"byFirst"` // of them before any alert was repeated
-	Rounds      int            `json:"rounds"`  // how often the alerts were posted until all were fenced
+	ByFirst     int            `json:"byFirst"` // of them by a guard that one of the first alerts started
+	Early       int            `json:"early"`   // of them before any alert was repeated
+	Rounds      int            `json:"rounds"`  // how often the alerts were posted
+	GaveUp      int            `json:"gaveUp"`  // executions that failed, and page
 	Writes      int            `json:"writes"`  // of endpoint groups
 	Written     Spread         `json:"written"`
 	Proven      Spread         `json:"proven"`
@@ -31,6 +33,7 @@ type Report struct {
 	Quotas      []Use          `json:"quotas"`
 	Concurrent  int            `json:"concurrent"` // functions at once, at most
 	Invocations int            `json:"invocations"`
+	Throttled   int            `json:"throttled"` // invocations
 	Problems    []string       `json:"problems,omitempty"`
 }
 
@@ -54,17 +57,21 @@ func (s Spread) String() string { return fmt.Sprintf("%.1f (%.1f to %.1f)", s.Me
 // Markdown is reports for a reader.
 func Markdown(all []Report) string {
 	var b strings.Builder
-	b.WriteString("| Region | deployments fenced | before the alerts are repeated | alerts posted, times | accelerator written, s | replication offline, s | functions at once | executions |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| Region | deployments fenced | by the first alerts | within three minutes | alerts posted, times | accelerator written, s | replication offline, s | slowest, s | functions at once | executions that gave up | all executions |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range all {
 		var ends []string
 		for _, name := range slices.Sorted(maps.Keys(r.Outcomes)) {
 			ends = append(ends, fmt.Sprintf("%d %s", r.Outcomes[name], name))
 		}
-		fmt.Fprintf(&b, "| %s | %d of %d (%d alerts) | %d | %d | %s | %s | %d | %s |\n", r.Region, r.Fenced, r.Deployments, r.Alerts, r.ByFirst, r.Rounds, r.Written, r.Proven,
-			r.Concurrent, strings.Join(ends, ", "))
+		fmt.Fprintf(&b, "| %s | %d of %d (%d alerts) | %d | %d | %d | %s | %s | %.1f | %d | %d | %s |\n", r.Region, r.Fenced, r.Deployments, r.Alerts, r.ByFirst, r.Early, r.Rounds, r.Written, r.Proven,
+			r.Proven.Most, r.Concurrent, r.GaveUp, strings.Join(ends, ", "))
 	}
 	b.WriteString("\n| quota | bucket, refill a second | calls, of them throttled | source |\n| --- | --- | --- | --- |\n")
 	for _, r := range all {
+		if r.Rounds == Once {
+			continue // the other run of this Region asks for more
+		}
+		fmt.Fprintf(&b, "| Lambda functions at once in %s | %d | %d at most; %d, %d | Lambda quotas |\n", r.Region, Concurrency, r.Concurrent, r.Invocations, r.Throttled)
 		quotas := slices.SortedFunc(slices.Values(r.Quotas), func(a, b Use) int { return cmp.Or(-cmp.Compare(a.Refused, b.Refused), cmp.Compare(a.Name, b.Name)) })
 		for _, q := range quotas {
 			fmt.Fprintf(&b, "| %s in %s | %.0f, %.0f | %d, %d | %s |\n", q.Name, r.Region, q.Bucket, q.Refill, q.Calls, q.Refused, q.Source)

@@ -48,7 +48,8 @@ func executionARN(machine, name string) string {
 
 func (a *account) startGuard(input map[string]any) {
 	d := a.deployments[fmt.Sprint(input["deployment"])]
-	// EventBridge starts it, and tries again what is throttled.
+	// EventBridge starts it, later if need be, and tries again what is throttled.
+	time.Sleep(a.meter.wait(invocations, 1))
 	for !a.meter.take("StartExecution") {
 		time.Sleep(time.Second)
 	}

@@ -39,8 +39,8 @@ import (
 const (
 	user     = "alertmanager"
 	password = "webhook-password" //nolint:gosec // of a fake
-	// maxRounds bounds how often the alerts are repeated.
-	maxRounds = 12
+	// Once and Repeated are how often the alerts are posted at most.
+	Once, Repeated = 1, 12
 )
 
 // Setenv sets an environment variable of the process; the functions read theirs
@@ -48,9 +48,9 @@ const (
 type Setenv func(name, value string)
 
 // Live lets every deployment lose its link at once, both sites of each report the
-// other, and returns when nothing is under way any more. The doubles are the sites
+// other, up to so many times, and returns when nothing is under way any more. The doubles are the sites
 // of the deployments; they were made outside the bubble.
-func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error) {
+func Live(r Region, posts int, doubles []*infinispan.Double, setenv Setenv) (Report, error) {
 	a := &account{meter: newMeter(r.Quotas), accelerator: ga.New(ga.Options{NewEndpointHealth: ga.Healthy}), balancers: balancers.Unserved(),
 		secrets: &awsfake.SecretsManager{}, parameters: &awsfake.Parameters{}, deployments: map[string]*deployment{}, started: map[string]bool{},
 		log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
@@ -72,7 +72,7 @@ func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error)
 		double.CutBetween(string(siteA), string(siteB))
 	}
 	began := time.Now()
-	rounds := a.alarm(files)
+	rounds := a.alarm(files, posts)
 	a.running.Wait()
 	// The load of a secret may go on without its caller for a while.
 	time.Sleep(time.Minute)
@@ -84,7 +84,7 @@ func Live(r Region, doubles []*infinispan.Double, setenv Setenv) (Report, error)
 // alarm posts every alert, and again whenever Alertmanager does, until all
 // deployments are fenced; it returns how often. What is fenced reports on: its
 // alert fires as long as the link is down.
-func (a *account) alarm(files []config.IngestDeployment) int {
+func (a *account) alarm(files []config.IngestDeployment, most int) int {
 	for round := 1; ; round++ {
 		var posts sync.WaitGroup
 		next := time.Now().Add(manifests.Defaults().RepeatInterval)
@@ -95,7 +95,7 @@ func (a *account) alarm(files []config.IngestDeployment) int {
 		}
 		posts.Wait()
 		time.Sleep(time.Until(next))
-		if a.fenced() == len(files) || round == maxRounds {
+		if a.fenced() == len(files) || round == most {
 			return round
 		}
 	}
@@ -226,13 +226,21 @@ func (a *account) post(door *ingest.Handler, d *deployment, reporter, site contr
 // report looks at the world as it really is.
 func (a *account) report(r Region, began time.Time) Report {
 	out := Report{Region: r.Name, Deployments: len(a.deployments), Alerts: 2 * len(a.deployments), Outcomes: map[string]int{},
-		Concurrent: a.most, Invocations: a.invocations}
+		Concurrent: a.most, Invocations: a.invocations, Throttled: a.throttled}
 	for _, u := range a.meter.uses {
 		out.Quotas = append(out.Quotas, u.Use)
 	}
-	proven := map[string]time.Time{}
+	repeated := began.Add(manifests.Defaults().RepeatInterval)
+	proven, first := map[string]time.Time{}, map[string]bool{}
+	guards := map[string]time.Time{}
+	for _, e := range a.runs {
+		guards[e.ID] = e.began
+	}
 	for _, e := range a.runs {
 		kind := e.machine[len(e.machine)-5:]
+		if e.Status != asl.Succeeded {
+			out.GaveUp++
+		}
 		end := string(e.Status)
 		if e.Status == asl.Succeeded {
 			end = fmt.Sprint(e.Output.(map[string]any)["outcome"])
@@ -241,7 +249,8 @@ func (a *account) report(r Region, began time.Time) Report {
 		}
 		out.Outcomes[kind+" "+end]++
 		if end == "Fenced" {
-			proven[e.deployment.name] = e.ended
+			guard, _ := e.Input.(map[string]any)["guard"].(string)
+			proven[e.deployment.name], first[e.deployment.name] = e.ended, guards[guard].Before(repeated)
 		}
 	}
 	written := map[string]time.Time{}
@@ -265,8 +274,11 @@ func (a *account) report(r Region, began time.Time) Report {
 		out.Fenced++
 		writes = append(writes, written[name].Sub(began).Seconds())
 		if at, ok := proven[name]; ok {
-			if at.Sub(began) < manifests.Defaults().RepeatInterval {
+			if first[name] {
 				out.ByFirst++
+			}
+			if at.Before(repeated) {
+				out.Early++
 			}
 			proofs = append(proofs, at.Sub(began).Seconds())
 		}
