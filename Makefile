@@ -188,7 +188,7 @@ ci: export FUZZTIME := 10s
 ci:
 	@rm -f build/ci-parts
 	@.ci/part tools $(MAKE) --no-print-directory -j4 tools
-	@$(MAKE) --no-print-directory -j2 --output-sync=target ci-waiting ci-computing
+	@$(MAKE) --no-print-directory -j2 $(filter --output-sync,$(.FEATURES:%=--%)) ci-waiting ci-computing
 	@$(MAKE) --no-print-directory ci-alone
 	@.ci/table
 
