@@ -48,11 +48,11 @@ bench: prerequisites
 test: setup test-fast test-operator test-computing test-waiting test-timed
 
 test-computing: prerequisites
-	$(GOTEST) -p 1 -timeout 14m $(COMPUTING)
+	$(GOTEST) -p 1 -timeout 25m $(COMPUTING)
 
 # All that is in none of the other two, so that a new package is tested.
 test-waiting: setup
-	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 14m $$packages
+	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 25m $$packages
 
 test-timed: setup
 	$(GOTEST) -p 1 -timeout 14m $(TIMED)
