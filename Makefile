@@ -48,11 +48,11 @@ bench: prerequisites
 test: setup test-fast test-operator test-computing test-waiting test-timed
 
 test-computing: prerequisites
-	$(GOTEST) -p 1 -timeout 14m $(COMPUTING)
+	$(GOTEST) -p 1 -timeout 25m $(COMPUTING)
 
 # All that is in none of the other two, so that a new package is tested.
 test-waiting: setup
-	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 14m $$packages
+	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 25m $$packages
 
 test-timed: setup
 	$(GOTEST) -p 1 -timeout 14m $(TIMED)
@@ -188,7 +188,7 @@ ci: export FUZZTIME := 10s
 ci:
 	@rm -f build/ci-parts
 	@.ci/part tools $(MAKE) --no-print-directory -j4 tools
-	@$(MAKE) --no-print-directory -j2 --output-sync=target ci-waiting ci-computing
+	@$(MAKE) --no-print-directory -j2 $(filter --output-sync,$(.FEATURES:%=--%)) ci-waiting ci-computing
 	@$(MAKE) --no-print-directory ci-alone
 	@.ci/table
 
