@@ -56,7 +56,7 @@ const lambdasRoots = "/etc/pki/tls/certs/ca-bundle.crt"
 //
 // Beside that one file crypto/x509 would read all that lies in two folders, which in
 // Lambda's images hold the same roots twice more. Where the environment names no
-// folder and the file is there, nothing else is read. Call it before anything else.
+// folder and the file is there, nothing else is read. Call it before any call.
 func ReadRoots() {
 	file := cmp.Or(os.Getenv("SSL_CERT_FILE"), lambdasRoots)
 	if _, err := os.Stat(file); err == nil && os.Getenv("SSL_CERT_DIR") == "" {

@@ -58,6 +58,7 @@ type Handler struct {
 // New builds the handler from the configuration beside the binary and the AWS
 // environment. The log must be JSON without groups.
 func New(log *slog.Logger) (*Handler, error) {
+	awsenv.ShareCPU()
 	awsenv.ReadRoots()
 	file, err := config.LoadFunctionFile[config.IngestFile]()
 	if err != nil {

@@ -42,6 +42,7 @@ type Function struct {
 
 // Load reads the configuration beside the binary and the AWS environment.
 func Load() (Function, error) {
+	awsenv.ShareCPU()
 	awsenv.ReadRoots()
 	deployment, err := config.LoadFunctionFile[config.Deployment]()
 	if err != nil {
