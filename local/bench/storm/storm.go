@@ -39,8 +39,10 @@ import (
 const (
 	user     = "alertmanager"
 	password = "webhook-password" //nolint:gosec // of a fake
-	// Once and Repeated are how often the alerts are posted at most.
-	Once, Repeated = 1, 12
+	// Once posts the alerts, and never again.
+	Once = 1
+	// Repeated posts them until all is fenced, so often at most.
+	Repeated = 12
 )
 
 // Setenv sets an environment variable of the process; the functions read theirs
