@@ -4,21 +4,29 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sitefence/sitefence/local/lambdaruntime"
 )
 
-// Ingest is how fast the door is, with one whole CPU where that can be limited, and
-// besides the bus: the time that PutEvents takes is not counted.
+// Ingest is how fast the door is, with one whole CPU where that can be limited.
 type Ingest struct {
-	Limited   bool      `json:"limited"` // to one CPU
-	Webhooks  int       `json:"webhooks"`
-	Used      float64   `json:"used"`      // CPU time of one, in all that the process does; 0: not known
-	PerSecond float64   `json:"perSecond"` // one after the other, by one environment
-	Median    float64   `json:"median"`    // of one alert
-	P99       float64   `json:"p99"`
-	ByAlerts  []Webhook `json:"byAlerts"`
+	Limited  bool      `json:"limited"` // to one CPU
+	Webhooks int       `json:"webhooks"`
+	Besides  Door      `json:"besides"` // without a call on the bus: the alert is resolved
+	Put      Door      `json:"put"`     // with one, of which the time until its answer is not counted
+	ByAlerts []Webhook `json:"byAlerts"`
+}
+
+// Door is one webhook of one alert after the other, to one environment.
+type Door struct {
+	Used      float64 `json:"used"` // CPU time of one, in all that the process does; 0: not known
+	PerSecond float64 `json:"perSecond"`
+	Median    float64 `json:"median"`
+	P99       float64 `json:"p99"`
 }
 
 // Webhook is one of a number of alerts.
@@ -48,24 +56,17 @@ func (s Stage) Ingest(ctx context.Context, o Options) (Ingest, error) {
 	accelerator := s.World.config.Accelerator.DNSNames[0]
 	result := Ingest{Limited: s.Shares != nil, Webhooks: o.Webhooks}
 	// The first ones open connections and read the secret.
-	if _, err := s.post(ctx, d, accelerator, 1, 100); err != nil {
+	if _, err := s.post(ctx, d, webhook(accelerator, firing, 1), 100); err != nil {
 		return Ingest{}, err
 	}
-	before := d.Used(ingest)
-	times, err := s.post(ctx, d, accelerator, 1, o.Webhooks)
-	if err != nil {
+	if result.Besides, err = s.door(ctx, d, webhook(accelerator, resolved, 1), o.Webhooks); err != nil {
 		return Ingest{}, err
 	}
-	result.Used = (d.Used(ingest) - before).Seconds() * 1e3 / float64(o.Webhooks)
-	slices.Sort(times)
-	var all time.Duration
-	for _, t := range times {
-		all += t
+	if result.Put, err = s.door(ctx, d, webhook(accelerator, firing, 1), o.Webhooks); err != nil {
+		return Ingest{}, err
 	}
-	result.PerSecond = float64(len(times)) / all.Seconds()
-	result.Median, result.P99 = milliseconds(times[len(times)/2]), milliseconds(times[len(times)*99/100])
 	for _, n := range sizes {
-		times, err := s.post(ctx, d, accelerator, n, 10*o.Runs)
+		times, err := s.post(ctx, d, webhook(accelerator, firing, n), 10*o.Runs)
 		if err != nil {
 			return Ingest{}, err
 		}
@@ -74,13 +75,30 @@ func (s Stage) Ingest(ctx context.Context, o Options) (Ingest, error) {
 	return result, nil
 }
 
+func (s Stage) door(ctx context.Context, d *Deployed, request events.LambdaFunctionURLRequest, times int) (Door, error) {
+	before := d.Used(ingest)
+	each, err := s.post(ctx, d, request, times)
+	if err != nil {
+		return Door{}, err
+	}
+	used := d.Used(ingest) - before
+	slices.Sort(each)
+	var all time.Duration
+	for _, t := range each {
+		all += t
+	}
+	n := len(each)
+	return Door{Used: used.Seconds() * 1e3 / float64(n), PerSecond: float64(n) / all.Seconds(),
+		Median: milliseconds(each[n/2]), P99: milliseconds(each[n*99/100])}, nil
+}
+
 // post posts a webhook again and again, and returns how long each took besides the
 // calls.
-func (s Stage) post(ctx context.Context, d *Deployed, accelerator string, alerts, times int) ([]time.Duration, error) {
-	body := webhook(accelerator, alerts)
+func (s Stage) post(ctx context.Context, d *Deployed, request events.LambdaFunctionURLRequest, times int) ([]time.Duration, error) {
+	fires := strings.Contains(request.Body, `"status":"`+firing+`"`)
 	all := make([]time.Duration, 0, times)
 	for range times {
-		answer, invocation, err := d.Invoke(ctx, ingest, body)
+		answer, invocation, err := d.Invoke(ctx, ingest, request)
 		if err != nil {
 			return nil, err
 		}
@@ -88,13 +106,8 @@ func (s Stage) post(ctx context.Context, d *Deployed, accelerator string, alerts
 			return nil, err
 		}
 		calls := s.World.Line.Take()
-		if !slices.ContainsFunc(calls, func(c Call) bool { return c.Operation == "PutEvents" }) {
-			return nil, fmt.Errorf("a webhook of %d alerts put nothing on the bus", alerts)
-		}
-		for _, c := range calls {
-			if c.New {
-				news++
-			}
+		if put := slices.ContainsFunc(calls, func(c Call) bool { return c.Operation == "PutEvents" }); put != fires {
+			return nil, fmt.Errorf("a webhook put an event on the bus: %t, and its alert fires: %t", put, fires)
 		}
 		all = append(all, besides(invocation, calls))
 	}

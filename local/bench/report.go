@@ -129,8 +129,11 @@ func (r Result) doorTable() string {
 	if !r.Ingest.Limited {
 		limit = "all CPUs"
 	}
-	rows := [][]string{{fmt.Sprintf("1 alert, %d webhooks one after the other", r.Ingest.Webhooks),
-		fmt.Sprintf("%.2f, p99 %.2f: %.0f a second; CPU time %.2f", r.Ingest.Median, r.Ingest.P99, r.Ingest.PerSecond, r.Ingest.Used)}}
+	row := func(what string, d Door) []string {
+		return []string{fmt.Sprintf("1 alert %s, %d webhooks one after the other", what, r.Ingest.Webhooks),
+			fmt.Sprintf("%.2f, p99 %.2f: %.0f a second; CPU time %.2f", d.Median, d.P99, d.PerSecond, d.Used)}
+	}
+	rows := [][]string{row("that is resolved", r.Ingest.Besides), row("that fires", r.Ingest.Put)}
 	for _, w := range r.Ingest.ByAlerts {
 		rows = append(rows, []string{fmt.Sprintf("%d alerts", w.Alerts), spread(w.Time)})
 	}
