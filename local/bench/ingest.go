@@ -122,5 +122,3 @@ func besides(i lambdaruntime.Invocation, calls []Call) time.Duration {
 	}
 	return d
 }
-
-var news int
