@@ -2,6 +2,7 @@ package machines_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,5 +159,20 @@ func TestGlances(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStrangersOfTheFirstLook: replication may stop beside the load balancers of no
+// site that were there before the first write, not beside what came later.
+func TestStrangersOfTheFirstLook(t *testing.T) {
+	s := newScene(t)
+	s.set(check, answer(s.decided("fence", "split").with("evidence", object{"unattributed": []string{"before"}})),
+		answer(s.decided("fence", "split").with("evidence", object{"unattributed": []string{"before", "since"}})))
+	s.set(update, fails("Transient"), updated)
+	s.set(offline, taken)
+	s.wantEnd(s.run(s.fence(), "fence-7", s.fenceInput()), "Fenced", "Fenced")
+	s.wantCalls("check update check update offline")
+	if in := s.payloads(offline); len(in) != 1 || !slices.Equal(in[0].Unattributed, []string{"before"}) {
+		t.Errorf("take offline was asked %+v, want it beside what was there before", in)
 	}
 }
