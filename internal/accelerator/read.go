@@ -63,11 +63,11 @@ type Reader struct {
 func (r Reader) Read(ctx context.Context) (State, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of what was asked for early and is not needed
-	asked := r.ask(ctx)
 	listeners, err := r.listeners(ctx)
 	if err != nil {
 		return State{}, err
 	}
+	asked := r.ask(ctx) // not before: where this list is throttled, tags would be read for nothing
 	state := State{Listeners: make([]Listener, len(listeners))}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(readLimit)

@@ -9,7 +9,7 @@ import (
 )
 
 // Seen are the load balancers whose tags the last look had to read. The next look of
-// the same process asks for theirs while it reads the accelerator, and not after.
+// the same process asks for theirs while it reads the endpoint groups, and not after.
 // It holds no answer: every look reads every tag itself. It is safe for concurrent
 // use.
 type Seen struct {
@@ -35,7 +35,7 @@ func (s *Seen) last() map[string][]string {
 	return s.byRegion
 }
 
-// early is what was asked for in one Region at the beginning of this look.
+// early is what was asked for in one Region before this look knew the endpoints.
 type early struct {
 	arns   []string
 	done   chan struct{} // closed when owners and err are there

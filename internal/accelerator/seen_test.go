@@ -15,7 +15,7 @@ import (
 )
 
 // TestSeen: the second look asks for the tags that the first one read while it reads
-// the accelerator, and believes what they are now.
+// the endpoint groups, and believes what they are now.
 func TestSeen(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change  func(*world)
@@ -69,6 +69,23 @@ func TestSeen(t *testing.T) {
 	}
 }
 
+// TestSeenThrottled: a look whose first read fails asks for no tags.
+func TestSeenThrottled(t *testing.T) {
+	w := newWorld(t, tcp(inWest(end("a1"), end("b1"))))
+	w.read.Seen = &accelerator.Seen{}
+	if _, err := w.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := len(w.elb.Calls())
+	w.ga.Inject(fake.Fault{Operation: fake.ListListeners, Effect: fake.Fail(fake.ThrottlingException)})
+	if _, err := w.look(t.Context()); contract.ReasonOf(err) != contract.Unavailable {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	if n := len(w.elb.Calls()) - before; n != 0 {
+		t.Errorf("%d calls for tags", n)
+	}
+}
+
 // TestSeenHangs: a Region that does not answer holds up no look that has no
 // endpoint there any more.
 func TestSeenHangs(t *testing.T) {
@@ -100,21 +117,21 @@ func (w *world) edit(g fake.Group) {
 	})
 }
 
-// after reads the listeners only when tags were asked for.
+// after reads endpoint groups only when tags were asked for.
 type after struct {
 	accelerator.Reading
 	asked chan struct{}
 }
 
-func (a after) ListListeners(ctx context.Context, in *ga.ListListenersInput, opts ...func(*ga.Options)) (*ga.ListListenersOutput, error) {
+func (a after) ListEndpointGroups(ctx context.Context, in *ga.ListEndpointGroupsInput, opts ...func(*ga.Options)) (*ga.ListEndpointGroupsOutput, error) {
 	if aws.ToString(in.NextToken) == "" {
 		select {
 		case <-a.asked:
 		case <-time.After(10 * time.Second):
-			panic("no tags are asked for beside the listeners")
+			panic("no tags are asked for beside the endpoint groups")
 		}
 	}
-	return a.Reading.ListListeners(ctx, in, opts...)
+	return a.Reading.ListEndpointGroups(ctx, in, opts...)
 }
 
 type noted struct {

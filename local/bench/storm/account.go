@@ -48,16 +48,18 @@ type account struct {
 	deployments map[string]*deployment
 	doors       []*ingest.Handler
 	log         *slog.Logger
-	running     sync.WaitGroup
+	open        sync.WaitGroup // executions
 
 	machines sync.Mutex // of all executions: their definitions share what they compile
 
 	mu          sync.Mutex
 	runs        []*run
-	busy, most  int // functions
+	pool        int // what functions may have at once that have nothing of their own
+	busy, most  int // of them
 	invocations int
-	started     map[string]bool // functions that have an environment
-	throttled   int             // invocations
+	running     map[string]int // invocations, by function
+	ready       map[string]int // environments, by function
+	throttled   int            // invocations
 }
 
 // deployment is one of them.
@@ -176,30 +178,37 @@ func (a *account) serveBus(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		results = append(results, map[string]string{"EventId": fmt.Sprint(i)})
-		a.running.Go(func() { a.startGuard(input) })
+		a.open.Go(func() { a.startGuard(input) })
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.NewEncoder(w).Encode(map[string]any{"FailedEntryCount": 0, "Entries": results})
 }
 
-// enter takes a place among the functions that run; leave gives it back.
-func (a *account) enter(function string) (first bool, err error) {
+// enter takes a place for a function that runs, from the pool unless it has places of
+// its own, and says whether it needs a new environment. leave gives it back.
+func (a *account) enter(function string, own bool) (first bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.busy >= Concurrency {
+	if !own && a.busy >= a.pool {
 		a.throttled++
 		return false, errors.New("the account's concurrency is used up")
 	}
-	a.busy++
+	if !own {
+		a.busy++
+		a.most = max(a.most, a.busy)
+	}
 	a.invocations++
-	a.most = max(a.most, a.busy)
-	first = !a.started[function]
-	a.started[function] = true
+	a.running[function]++
+	first = a.running[function] > a.ready[function]
+	a.ready[function] = max(a.ready[function], a.running[function])
 	return first, nil
 }
 
-func (a *account) leave() {
+func (a *account) leave(function string, own bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.busy--
+	a.running[function]--
+	if !own {
+		a.busy--
+	}
 }

@@ -3,6 +3,8 @@ package storm
 import (
 	"sync"
 	"time"
+
+	"github.com/sitefence/sitefence/internal/config"
 )
 
 // Quota is how often an operation may be called: a token bucket of an account in a
@@ -34,7 +36,7 @@ type Region struct {
 // the deployments are.
 var shared = []Quota{
 	{"ListListeners", 10, 5, Assumed}, {"ListEndpointGroups", 10, 5, Assumed}, {"UpdateEndpointGroup", 10, 5, Assumed},
-	{"DescribeTags", 100, 20, Assumed},
+	{"DescribeTags", 40, 10, "Elastic Load Balancing user guide, request throttling: all reads together"},
 	{"GetParameter", 40, 40, "Systems Manager endpoints and quotas: 40 a second, standard throughput"},
 	{"GetSecretValue", 10000, 10000, "Secrets Manager quotas"},
 }
@@ -49,7 +51,7 @@ func Regions() []Region {
 	small := []Quota{
 		{"ListExecutions", 100, 2, stepFunctions}, {"StartExecution", 800, 150, stepFunctions},
 		{"DescribeExecution", 250, 10, stepFunctions}, {transitions, 800, 800, "Step Functions quotas, state throttling"},
-		{"PutEvents", 600, 600, eventBridge}, {invocations, 750, 750, eventBridge},
+		{"PutEvents", 400, 400, eventBridge}, {invocations, 750, 750, eventBridge},
 	}
 	return []Region{
 		{"us-east-1, us-west-2, eu-west-1", append(large, shared...)},
@@ -57,9 +59,16 @@ func Regions() []Region {
 	}
 }
 
-// Concurrency is what a Region's functions may have at once, together (AWS Lambda
-// quotas).
+// Concurrency is what an account's functions in a Region may have at once (AWS Lambda
+// quotas). What is reserved for single functions is taken away from all others.
 const Concurrency = 1000
+
+// reserved is what so many deployments' stacks reserve: for ingest, and one each for
+// what writes the accelerator and what restores a site.
+func reserved(deployments int) int {
+	stacks := (deployments + perStack - 1) / perStack
+	return stacks*config.DefaultIngestConcurrency + 2*deployments
+}
 
 // Use is what became of a quota.
 type Use struct {

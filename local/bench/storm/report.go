@@ -31,7 +31,8 @@ type Report struct {
 	Proven      Spread         `json:"proven"`
 	Outcomes    map[string]int `json:"outcomes"` // of all executions
 	Quotas      []Use          `json:"quotas"`
-	Concurrent  int            `json:"concurrent"` // functions at once, at most
+	Concurrent  int            `json:"concurrent"` // functions at once, at most, of those that share
+	Pool        int            `json:"pool"`       // what those may be at once
 	Invocations int            `json:"invocations"`
 	Throttled   int            `json:"throttled"` // invocations
 	Problems    []string       `json:"problems,omitempty"`
@@ -57,7 +58,7 @@ func (s Spread) String() string { return fmt.Sprintf("%.1f (%.1f to %.1f)", s.Me
 // Markdown is reports for a reader.
 func Markdown(all []Report) string {
 	var b strings.Builder
-	b.WriteString("| Region | deployments fenced | by the first alerts | within three minutes | alerts posted, times | accelerator written, s | replication offline, s | slowest, s | functions at once | executions that gave up | all executions |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| Region | deployments fenced | by the first alerts | within three minutes | alerts posted, times | accelerator written, s | replication offline, s | slowest, s | functions without a reservation, at once | executions that gave up | all executions |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range all {
 		var ends []string
 		for _, name := range slices.Sorted(maps.Keys(r.Outcomes)) {
@@ -71,7 +72,7 @@ func Markdown(all []Report) string {
 		if r.Rounds == Once {
 			continue // the other run of this Region asks for more
 		}
-		fmt.Fprintf(&b, "| Lambda functions at once in %s | %d | %d at most; %d, %d | Lambda quotas |\n", r.Region, Concurrency, r.Concurrent, r.Invocations, r.Throttled)
+		fmt.Fprintf(&b, "| Lambda functions at once in %s, without a reservation | %d | %d at most; %d, %d | Lambda quotas: %d, of which %d are reserved |\n", r.Region, r.Pool, r.Concurrent, r.Invocations, r.Throttled, Concurrency, Concurrency-r.Pool)
 		quotas := slices.SortedFunc(slices.Values(r.Quotas), func(a, b Use) int { return cmp.Or(-cmp.Compare(a.Refused, b.Refused), cmp.Compare(a.Name, b.Name)) })
 		for _, q := range quotas {
 			fmt.Fprintf(&b, "| %s in %s | %.0f, %.0f | %d, %d | %s |\n", q.Name, r.Region, q.Bucket, q.Refill, q.Calls, q.Refused, q.Source)

@@ -135,7 +135,7 @@ func (a *account) task(r *run, call *asl.Call) (result any, problem, cause strin
 			return nil, "StepFunctions.ExecutionAlreadyExistsException", ""
 		}
 		fence := a.begin(r.deployment, r.deployment.ends, "fence", text("Name"), in["Input"])
-		a.running.Go(func() { a.live(fence) })
+		a.open.Go(func() { a.live(fence) })
 		return map[string]any{"ExecutionArn": fence.ID}, "", ""
 	case "PutEvents":
 		return map[string]any{"FailedEntryCount": 0.0, "Entries": []any{map[string]any{"EventId": "1"}}}, "", ""
@@ -158,17 +158,19 @@ func (a *account) list(machine, filter string) []*run {
 
 // invoke is one invocation of a deployment's function.
 func (a *account) invoke(r *run, function string, payload any) (result any, problem, cause string) {
-	if function == "updateaccelerator" {
+	own := function == "updateaccelerator"
+	if own {
 		if !r.deployment.writer.TryLock() {
 			return nil, "Lambda.TooManyRequestsException", "Rate Exceeded."
 		}
 		defer r.deployment.writer.Unlock()
 	}
-	first, err := a.enter(r.deployment.name + "-" + function)
+	name := r.deployment.name + "-" + function
+	first, err := a.enter(name, own)
 	if err != nil {
 		return nil, "Lambda.TooManyRequestsException", err.Error()
 	}
-	defer a.leave()
+	defer a.leave(name, own)
 	time.Sleep(trip)
 	if first {
 		time.Sleep(coldStart)
@@ -181,9 +183,9 @@ func (a *account) invoke(r *run, function string, payload any) (result any, prob
 	defer cancel()
 	output, err := r.deployment.steps[function](ctx, raw)
 	if err != nil {
-		name := reflect.TypeOf(err).String()
+		kind := reflect.TypeOf(err).String()
 		text, _ := json.Marshal(map[string]string{"errorMessage": err.Error()})
-		return nil, name[strings.LastIndex(name, ".")+1:], string(text)
+		return nil, kind[strings.LastIndex(kind, ".")+1:], string(text)
 	}
 	return map[string]any{"Payload": output, "StatusCode": 200.0}, "", ""
 }

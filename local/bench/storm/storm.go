@@ -54,7 +54,7 @@ type Setenv func(name, value string)
 // of the deployments; they were made outside the bubble.
 func Live(r Region, posts int, doubles []*infinispan.Double, setenv Setenv) (Report, error) {
 	a := &account{meter: newMeter(r.Quotas), accelerator: ga.New(ga.Options{NewEndpointHealth: ga.Healthy}), balancers: balancers.Unserved(),
-		secrets: &awsfake.SecretsManager{}, parameters: &awsfake.Parameters{}, deployments: map[string]*deployment{}, started: map[string]bool{},
+		secrets: &awsfake.SecretsManager{}, parameters: &awsfake.Parameters{}, deployments: map[string]*deployment{}, running: map[string]int{}, ready: map[string]int{}, pool: Concurrency - reserved(len(doubles)),
 		log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
 	defer a.accelerator.Close() //nolint:errcheck // it listens nowhere
 	a.secrets.Set("webhook", password)
@@ -75,7 +75,7 @@ func Live(r Region, posts int, doubles []*infinispan.Double, setenv Setenv) (Rep
 	}
 	began := time.Now()
 	rounds := a.alarm(files, posts)
-	a.running.Wait()
+	a.open.Wait()
 	// The load of a secret may go on without its caller for a while.
 	time.Sleep(time.Minute)
 	report := a.report(r, began)
@@ -91,9 +91,9 @@ func (a *account) alarm(files []config.IngestDeployment, most int) int {
 		var posts sync.WaitGroup
 		next := time.Now().Add(manifests.Defaults().RepeatInterval)
 		for i, f := range files {
-			d, door := a.deployments[f.Name], a.doors[i/perStack]
-			posts.Go(func() { a.post(door, d, siteA, siteB) })
-			posts.Go(func() { a.post(door, d, siteB, siteA) })
+			d, stack := a.deployments[f.Name], i/perStack
+			posts.Go(func() { a.post(stack, d, siteA, siteB) })
+			posts.Go(func() { a.post(stack, d, siteB, siteA) })
 		}
 		posts.Wait()
 		time.Sleep(time.Until(next))
@@ -201,22 +201,23 @@ func (a *account) wire(d *deployment, function wiring.Function) error {
 }
 
 // post is Alertmanager: it tries again what was answered 5xx.
-func (a *account) post(door *ingest.Handler, d *deployment, reporter, site contract.Site) {
+func (a *account) post(stack int, d *deployment, reporter, site contract.Site) {
 	r := events.LambdaFunctionURLRequest{
 		Headers: map[string]string{"authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))},
 		Body: fmt.Sprintf(`{"version":"4","groupKey":"x","alerts":[{"status":"firing","labels":{"alertname":%q,"accelerator":%q,"reporter":%q,"site":%q},`+
 			`"startsAt":%q,"fingerprint":"0123456789abcdef"}]}`, alert.Name, d.accelerator.DNSName, reporter, site, time.Now().Format(time.RFC3339Nano)),
 	}
 	r.RequestContext.HTTP.Method = http.MethodPost
+	name := fmt.Sprintf("ingest-%d", stack)
 	for {
-		if first, err := a.enter("ingest"); err == nil {
+		if first, err := a.enter(name, true); err == nil {
 			if first {
 				time.Sleep(coldStart)
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), contract.IngestTimeout*time.Second)
-			answer, _ := door.Handle(ctx, r)
+			answer, _ := a.doors[stack].Handle(ctx, r)
 			cancel()
-			a.leave()
+			a.leave(name, true)
 			if answer.StatusCode < http.StatusInternalServerError {
 				return
 			}
@@ -228,7 +229,7 @@ func (a *account) post(door *ingest.Handler, d *deployment, reporter, site contr
 // report looks at the world as it really is.
 func (a *account) report(r Region, began time.Time) Report {
 	out := Report{Region: r.Name, Deployments: len(a.deployments), Alerts: 2 * len(a.deployments), Outcomes: map[string]int{},
-		Concurrent: a.most, Invocations: a.invocations, Throttled: a.throttled}
+		Concurrent: a.most, Pool: a.pool, Invocations: a.invocations, Throttled: a.throttled}
 	for _, u := range a.meter.uses {
 		out.Quotas = append(out.Quotas, u.Use)
 	}
