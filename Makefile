@@ -87,11 +87,13 @@ worlds: prerequisites
 # an input smaller would by default take longer than all the rest. What a
 # run finds lies in testdata/fuzz of its package then: mend it and commit both.
 fuzz: prerequisites
-	@grep -rE --include='*_test.go' '^func Fuzz' internal functions local cmd | sed -E 's,^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' | sort | \
-	while read -r package target; do \
+	@mkdir -p build
+	@grep -rE --include='*_test.go' '^func Fuzz' internal functions local cmd | sed -E 's,^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' | sort >build/fuzz-targets
+	@test -s build/fuzz-targets
+	@while read -r package target; do \
 		echo "$$package $$target"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package </dev/null || exit 1; \
-	done
+	done <build/fuzz-targets
 
 setup: prerequisites node_modules/.package-lock.json
 	@go run ./local/setup

@@ -311,6 +311,17 @@ func TestWaysBack(t *testing.T) {
 			t.Errorf("guard: %s goes to %v, else %s, want %v", id, s.Choices, s.Default, ways)
 		}
 	}
+	// Not on at a page of a list that is minutes old.
+	for id, s := range guard {
+		if id != "OurTurn?" && (s.Next == "FindNewestFence" || s.Default == "FindNewestFence") {
+			t.Errorf("guard: %s goes to FindNewestFence without beginning at its first page", id)
+		}
+		for _, c := range s.Choices {
+			if id != "OurTurn?" && c.Next == "FindNewestFence" && !strings.Contains(string(c.Assign), `"turn": {}`) {
+				t.Errorf("guard: %s goes to FindNewestFence with %s, want its first page", id, c.Assign)
+			}
+		}
+	}
 	if s := guard["LookAtOpenFence"]; s.Next != "FenceStillOpen?" || len(s.Catch) != 1 || s.Catch[0].Next != "CheckHealth" || !slices.Equal(s.Catch[0].ErrorEquals, []string{"States.ALL"}) {
 		t.Errorf("guard: LookAtOpenFence goes to %s, on an error %+v", s.Next, s.Catch)
 	}

@@ -37,7 +37,10 @@ type catcher struct {
 	Next        string
 }
 
-type choice struct{ Condition, Next string }
+type choice struct {
+	Condition, Next string
+	Assign          json.RawMessage
+}
 
 func machines(t *testing.T) map[string]machine {
 	t.Helper()

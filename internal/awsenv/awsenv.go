@@ -14,9 +14,9 @@
 package awsenv
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"strings"
 
@@ -55,14 +55,31 @@ const lambdasRoots = "/etc/pki/tls/certs/ca-bundle.crt"
 // for it, and what is wrong with it fails the handshake as ever.
 //
 // Beside that one file crypto/x509 would read all that lies in two folders, which in
-// Lambda's images hold the same roots twice more. Where the environment names no
-// folder and the file is there, nothing else is read. Call it before any call.
-func ReadRoots() {
-	file := cmp.Or(os.Getenv("SSL_CERT_FILE"), lambdasRoots)
-	if _, err := os.Stat(file); err == nil && os.Getenv("SSL_CERT_DIR") == "" { //nolint:gosec // the file that crypto/x509 reads
-		_ = os.Setenv("SSL_CERT_DIR", os.DevNull) // no folder; a name that is none cannot fail
+// Lambda's images hold the same roots twice more: they are left out. Where the
+// environment says what is to be read, or that file holds no certificate, all is as
+// crypto/x509 has it. Call it before any call.
+func ReadRoots() { readRoots(lambdasRoots) }
+
+func readRoots(file string) {
+	if os.Getenv("SSL_CERT_FILE") == "" && os.Getenv("SSL_CERT_DIR") == "" && holdsRoots(file) {
+		_ = os.Setenv("SSL_CERT_FILE", file)
+		_ = os.Setenv("SSL_CERT_DIR", os.DevNull) // no folder; that it cannot be read counts only where there is no root
 	}
 	go func() { _, _ = x509.SystemCertPool() }()
+}
+
+// holdsRoots looks at the first certificate of a file.
+func holdsRoots(file string) bool {
+	data, err := os.ReadFile(file) //nolint:gosec // the one above
+	if err != nil {
+		return false
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return false
+	}
+	_, err = x509.ParseCertificate(block.Bytes)
+	return err == nil
 }
 
 const endpointURL = "AWS_ENDPOINT_URL"

@@ -19,12 +19,12 @@ import (
 	"github.com/sitefence/sitefence/internal/awsenv"
 )
 
-// TestReadRoots: of the roots that the system has, the one file's are read, and a
-// folder's where the environment names one. In a process of its own each: it reads
-// them once.
+// TestReadRoots: of the roots that the system has, those of the image's file are read
+// alone, unless somebody says otherwise or it has none. In a process of its own each,
+// which reads them once.
 func TestReadRoots(t *testing.T) {
-	if os.Getenv("SITEFENCE_READ_ROOTS") != "" {
-		awsenv.ReadRoots()
+	if file := os.Getenv("SITEFENCE_READ_ROOTS"); file != "" {
+		awsenv.ReadRootsOf(file)
 		pool, err := x509.SystemCertPool()
 		if err != nil {
 			t.Fatal(err)
@@ -33,21 +33,30 @@ func TestReadRoots(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	file, folder := filepath.Join(dir, "roots.pem"), filepath.Join(dir, "folder")
+	file, own, folder := filepath.Join(dir, "roots.pem"), filepath.Join(dir, "own.pem"), filepath.Join(dir, "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	root(t, file)
+	root(t, own)
 	root(t, filepath.Join(folder, "another.pem"))
-	for name, tc := range map[string]struct{ file, folder, want string }{
-		"the file alone":    {file, "", `roots: 1, folder: "/dev/null"`},
-		"with a folder":     {file, folder, fmt.Sprintf("roots: 2, folder: %q", folder)},
-		"there is no file":  {filepath.Join(dir, "none"), "", `folder: ""`}, // as crypto/x509 has it
-		"an empty one only": {os.DevNull, folder, fmt.Sprintf("roots: 1, folder: %q", folder)},
+	broken := filepath.Join(dir, "broken.pem")
+	if err := os.WriteFile(broken, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ image, file, folder, want string }{
+		"the image's alone":         {file, "", "", `roots: 1, folder: "/dev/null"`},
+		"there is no such file":     {filepath.Join(dir, "none"), "", "", `folder: ""`},
+		"it is empty":               {os.DevNull, "", "", `folder: ""`},
+		"it has no certificate":     {broken, "", "", `folder: ""`},
+		"it cannot be read":         {folder, "", "", `folder: ""`},
+		"a file of somebody's own":  {file, own, "", `folder: ""`},
+		"a folder of somebody's":    {file, "", folder, fmt.Sprintf("folder: %q", folder)},
+		"both, and the image's not": {file, own, folder, fmt.Sprintf("roots: 2, folder: %q", folder)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReadRoots$", "-test.v")
-			cmd.Env = append(os.Environ(), "SITEFENCE_READ_ROOTS=1", "SSL_CERT_FILE="+tc.file, "SSL_CERT_DIR="+tc.folder)
+			cmd.Env = append(os.Environ(), "SITEFENCE_READ_ROOTS="+tc.image, "SSL_CERT_FILE="+tc.file, "SSL_CERT_DIR="+tc.folder)
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), tc.want) {
 				t.Errorf("got %v, %s; want %s", err, out, tc.want)

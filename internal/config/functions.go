@@ -16,9 +16,9 @@ type Function struct {
 }
 
 const (
-	// DefaultMemoryMB is also the share of a CPU. With the 128 MB of a default
-	// function one alert took 8 s of TLS handshakes and JSON, and was killed before
-	// the write.
+	// DefaultMemoryMB is also the share of a CPU. Up to it each doubling makes a cold
+	// fence faster by more than a tenth, beyond it by a few hundredths, each function by
+	// itself (docs/performance.md). The least leaves room for answers of megabytes.
 	DefaultMemoryMB = 512
 	minMemoryMB     = 256
 	maxMemoryMB     = 10240

@@ -59,8 +59,9 @@ func TestOneConnection(t *testing.T) {
 func connectionsOfAWrite(t *testing.T) int32 {
 	t.Helper()
 	f, connections, writes := service(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) })
-	if _, err := f.Reader().Read(t.Context()); err != nil {
-		t.Fatal(err)
+	reader := f.Reader()
+	if _, err := reader.Read(t.Context()); err != nil || reader.Seen == nil {
+		t.Fatalf("%v; it remembers whom to ask: %t", err, reader.Seen != nil)
 	}
 	if _, err := accelerator.Remove(t.Context(), served, f.Writer(), "site-b", "site-a"); writes.Load() != 1 {
 		t.Errorf("%d writes, want 1: %v", writes.Load(), err)

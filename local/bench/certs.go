@@ -94,7 +94,7 @@ func issue(authority string, issuer *identity, newKey func() (crypto.Signer, err
 var bundles = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}
 
 // trust writes a file with this machine's roots, where there are any, and one more:
-// a function reads about as many on AWS.
+// a function reads about as many on AWS (awsenv.ReadRoots).
 func trust(dir string, root []byte) (string, error) {
 	var all []byte
 	for _, path := range bundles {

@@ -69,7 +69,7 @@ type drive struct {
 func (d *Deployed) Fence(ctx context.Context, w *World, m machines) (Fence, error) {
 	w.Reset()
 	dr := &drive{ctx: ctx, world: w, deployed: d, machines: m}
-	answer, err := dr.invoke(ingest, webhook(w.config.Accelerator.DNSNames[0], firing, 1))
+	answer, err := dr.invoke(ingest, webhook(w.config.Accelerator.DNSNames[0], time.Now(), 1))
 	if err != nil {
 		return Fence{}, err
 	}
@@ -100,17 +100,15 @@ func (d *Deployed) Fence(ctx context.Context, w *World, m machines) (Fence, erro
 	return dr.result, w.Fenced()
 }
 
-// webhook is Alertmanager's post with so many alerts of one deployment, firing or
-// resolved.
-func webhook(accelerator, status string, alerts int) events.LambdaFunctionURLRequest {
-	now := time.Now().UTC()
+// webhook is Alertmanager's post with so many alerts of one deployment that began then.
+func webhook(accelerator string, began time.Time, alerts int) events.LambdaFunctionURLRequest {
 	var list []string
 	for i := range alerts {
-		list = append(list, fmt.Sprintf(`{"status":%q,"labels":{"alertname":%q,"accelerator":%q,"reporter":%q,"site":%q,"severity":"critical","prometheus":"monitoring/k8s-%d"},`+
+		list = append(list, fmt.Sprintf(`{"status":"firing","labels":{"alertname":%q,"accelerator":%q,"reporter":%q,"site":%q,"severity":"critical","prometheus":"monitoring/k8s-%d"},`+
 			`"annotations":{"summary":"the other site is offline"},"startsAt":%q,"endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus.example.com/graph","fingerprint":"%016x"}`,
-			status, alert.Name, accelerator, siteA, siteB, i, now.Format(time.RFC3339Nano), i+1))
+			alert.Name, accelerator, siteA, siteB, i, began.UTC().Format(time.RFC3339Nano), i+1))
 	}
-	body := `{"receiver":"sitefence","status":"` + status + `","alerts":[` + strings.Join(list, ",") + `],"groupLabels":{},"commonLabels":{},` +
+	body := `{"receiver":"sitefence","status":"firing","alerts":[` + strings.Join(list, ",") + `],"groupLabels":{},"commonLabels":{},` +
 		`"commonAnnotations":{},"externalURL":"http://alertmanager","version":"4","groupKey":"{}:{alertname=\"SiteOffline\"}","truncatedAlerts":0}`
 	r := events.LambdaFunctionURLRequest{Version: "2.0", RawPath: "/", Body: body,
 		Headers: map[string]string{"authorization": authorization(), "content-type": "application/json", "user-agent": "Alertmanager/0.28.1"}}
@@ -118,13 +116,6 @@ func webhook(accelerator, status string, alerts int) events.LambdaFunctionURLReq
 	r.RequestContext.HTTP.SourceIP = "192.0.2.1"
 	return r
 }
-
-// An alert's two statuses. One that is resolved goes the whole way of one that fires,
-// but for the call on the bus.
-const (
-	firing   = "firing"
-	resolved = "resolved"
-)
 
 // posted says whether the answer to a webhook is the one that it should have.
 func posted(answer []byte) error {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -101,9 +100,9 @@ func SpreadOf(all []time.Duration) Spread {
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d)/1e4) / 100 }
 
-func median[T cmp.Ordered](all []T) T {
+func median[T int | float64](all []T) T {
 	all = slices.Sorted(slices.Values(all))
-	return all[len(all)/2]
+	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }
 
 func total(all []int) (n int) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -158,7 +159,10 @@ func (w *World) Fenced() error {
 
 // Environment is that of a function, beside what Lambda sets itself.
 func (w *World) Environment(name string) []string {
-	env := []string{"SSL_CERT_FILE=" + w.roots, "AWS_ENDPOINT_URL=https://127.0.0.1:1"} // nothing else is to be asked
+	env := []string{
+		"SSL_CERT_FILE=" + w.roots, "SSL_CERT_DIR=" + os.DevNull, // as awsenv.ReadRoots has it in Lambda's image
+		"AWS_ENDPOINT_URL=https://127.0.0.1:1", // nothing else is to be asked
+	}
 	for _, service := range []string{serviceBus, serviceStates, serviceSecrets, serviceSSM, serviceAcc, serviceELB} {
 		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+w.services[service].URL)
 	}

@@ -1,0 +1,4 @@
+package awsenv
+
+// ReadRootsOf is ReadRoots of another image.
+var ReadRootsOf = readRoots
