@@ -176,3 +176,22 @@ func TestStrangersOfTheFirstLook(t *testing.T) {
 		t.Errorf("take offline was asked %+v, want it beside what was there before", in)
 	}
 }
+
+// TestStraightWay: the states of a guard and a fence that nothing holds up. Each is
+// a transition that takes time, while writes fail.
+func TestStraightWay(t *testing.T) {
+	s := newScene(t)
+	s.set(check, s.split())
+	s.set(update, updated)
+	s.set(offline, taken)
+	guard := s.run(s.guard(s.machine(passes)), "", s.event())
+	fence := s.run(s.fence(), "fence-7", s.fenceInput())
+	for name, tc := range map[string]struct{ got, want []string }{
+		"guard": {guard.Steps, []string{"Remember", "CheckHealth", "Decide", "FindNewestFence", "OurTurn?", "StartFence", "FenceStarted"}},
+		"fence": {fence.Steps, []string{"Remember", "Named?", "CheckHealth", "Decide", "UpdateAccelerator", "TakeOffline", "Announce", "Fenced"}},
+	} {
+		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
