@@ -78,7 +78,7 @@ test-bounds: prerequisites
 
 # As many random worlds as CI visits, and the whole fault matrix. Without the race
 # detector: a world is lived one call at a time, and `make test` visits five
-# hundred, and a third of the matrix, with it.
+# hundred, and an eighth of the matrix, with it.
 WORLDS        ?= 20000
 worlds: prerequisites
 	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^Test(Worlds|FaultMatrix)$$' .

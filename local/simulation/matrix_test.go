@@ -46,7 +46,7 @@ func TestFaultMatrix(t *testing.T) {
 	rows := derive(t, first)
 	complete(t, rows)
 	if raced {
-		rows = every(3, rows)
+		rows = every(8, rows)
 	}
 	pool := make(chan worker, runtime.GOMAXPROCS(0))
 	pool <- first
