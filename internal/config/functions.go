@@ -17,7 +17,7 @@ type Function struct {
 
 const (
 	// DefaultMemoryMB is also the share of a CPU. Up to it each doubling makes a cold
-	// fence faster by more than a tenth, beyond it by a few hundredths, each function by
+	// fence faster by a fifth or more, beyond it by less than a tenth, each function by
 	// itself (docs/performance.md). The least leaves room for answers of megabytes.
 	DefaultMemoryMB = 512
 	minMemoryMB     = 256
