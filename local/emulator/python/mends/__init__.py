@@ -4,7 +4,7 @@ A mend makes the emulator behave as AWS is documented to; it never makes it
 friendlier than AWS, and where it was friendlier a mend takes that away. Each is applied once, before the server starts.
 """
 
-from . import functions, language, limits, names, redrive, rules
+from . import functions, language, limits, logs, names, redrive, rules
 
 ALL = {
     "execution-names": names.apply,
@@ -23,4 +23,5 @@ ALL = {
     "data-limits": limits.apply,
     "expression-time": limits.apply_time,
     "redrive": redrive.apply,
+    "log-streams": logs.apply,
 }
