@@ -137,7 +137,7 @@ func machineAlarms(d Deployment) []alarm {
 			metric: of(guard, "ExecutionsFailed"),
 		}, {
 			name: d.Name + "-guard-timed-out", runbook: "guard-stopped",
-			do:     "Look whether a fence of " + d.Name + " hangs: the guard waited for its turn until it timed out. Then start its execution anew with the same input.",
+			do:     "Start the guard execution of " + d.Name + " that timed out anew with the same input, unless a newer one ended well: its own steps took three hours, and nobody works on its report. See in its history where the time went.",
 			metric: of(guard, "ExecutionsTimedOut"),
 		}, {
 			name: d.Name + "-guard-aborted", runbook: "guard-stopped",

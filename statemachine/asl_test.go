@@ -54,6 +54,7 @@ var awsErrors = []string{
 	"StepFunctions.ExecutionAlreadyExistsException", // states:startExecution
 	"Sfn.ExecutionDoesNotExistException",            // aws-sdk:sfn:describeExecution
 	"Sfn.ThrottlingException",                       // aws-sdk:sfn, an API's common errors
+	"Sfn.SfnException",                              // aws-sdk:sfn, what the SDK has no name for
 }
 
 // TestErrorNames holds every ErrorEquals against the errors that can arrive,

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sitefence/sitefence/local/bench"
+	"github.com/sitefence/sitefence/local/bench/storm"
 )
 
 const trip = 20 * time.Millisecond
@@ -105,7 +106,7 @@ func result(written, proven float64) bench.Result {
 	point := bench.Point{Cold: kind, Warm: kind, Resident: []bench.Resident{{"ingest", 39_000_000}}}
 	small := point
 	small.Memory = 128
-	return bench.Result{Trip: 20, Fences: []bench.Point{point, small},
+	return bench.Result{Trip: 20, Fences: []bench.Point{point, small}, Scale: []storm.Report{{Fenced: 100}, {Fenced: 99}},
 		Binaries: []bench.Binary{{"ingest", "arm64", 9_000_000, 4_100_000}, {"ingest", "amd64", 9_900_000, 3_900_000}},
 		Ingest:   bench.Ingest{Limited: true, Besides: bench.Door{Used: 0.5003, P99: 4.9}, Put: bench.Door{P99: 4.8}, ByAlerts: []bench.Webhook{{1000, bench.Spread{Median: 61}}}}}
 }
@@ -131,6 +132,7 @@ func TestTargets(t *testing.T) {
 		"webhooks that a second of one CPU is enough for, besides the bus": false, "webhook besides the bus, p99": true, "webhook of 1000 alerts besides the bus": false,
 		"ten times the alerts: the cost grows by": false, "ten times the deployments: the cost grows by": false,
 		"states of the guard machine": true, "states of the fence machine": false,
+		"a hundred deployments at once: fenced": false,
 	}
 	if diff := cmp.Diff(want, slow); diff != "" {
 		t.Errorf("of slow functions (-want +got):\n%s", diff)
@@ -152,7 +154,8 @@ func TestNotMeasured(t *testing.T) {
 			t.Errorf("%s: met %t, though no CPU time is known", target.What, target.Met())
 		}
 	}
-	if got := r.Summary(); !strings.Contains(got, "not measured: the CPU was not limited: no cgroup") {
+	r.Scale = nil
+	if got := r.Summary(); !strings.Contains(got, "not measured: the CPU was not limited: no cgroup") || !strings.Contains(got, "not measured: no simulation") {
 		t.Errorf("the summary does not say so:\n%s", got)
 	}
 }

@@ -89,7 +89,20 @@ func (r Result) Targets() []Target {
 	return append(all,
 		Target{What: "states of the guard machine", Want: 7, Got: float64(max(warm.Guard, cold.Guard))},
 		Target{What: "states of the fence machine", Want: 8, Got: float64(max(warm.Fence, cold.Fence))},
+		r.hundred(),
 	)
+}
+
+// hundred is how many of a hundred deployments are fenced, where it was fewest.
+func (r Result) hundred() Target {
+	t := Target{What: "a hundred deployments at once: fenced", Want: 100, Got: math.Inf(1), Least: true}
+	if r.Scale == nil {
+		t.Missing = "no simulation"
+	}
+	for _, report := range r.Scale {
+		t.Got = min(t.Got, float64(report.Fenced))
+	}
+	return t
 }
 
 // sizes are the targets of each function by itself: the worst of them counts.

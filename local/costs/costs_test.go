@@ -74,13 +74,13 @@ func idleTable(shared, each counts, memory float64) string {
 		fmt.Fprintf(&b, "| %s (%s) | %.2f | %d | %.2f | %d | %.2f |\n", r.what, r.note, r.price, n, float64(n)*r.price, m, float64(m)*r.price)
 	}
 	fmt.Fprintf(&b, "| **All** | | | **%.2f** | | **%.2f** |\n", first, more)
-	checks := 30 * 24 * 60 / 5
+	checks, hours := 30*24*60/5, 30*24
 	run := invocation + memory*secondsARun*gigabyteSecond
 	fmt.Fprintf(&b, "\nThe drift check, for each deployment that has it on: every 5 minutes, %d a month. "+
-		"%d × (%.8f schedule + %.8f request + %.1f GB × %.0f s × %.10f + 2 × %.7f reading a password) + %d × %d bytes of log × %.2f a GB = **%.2f** a month. "+
+		"%d × (%.8f schedule + %.8f request + %.1f GB × %.0f s × %.10f) + 2 × %d × %.7f reading a password once an hour + %d × %d bytes of log × %.2f a GB = **%.2f** a month. "+
 		"Lambda's monthly free tier (a million requests, 400,000 GB-s) usually covers its share of that.\n",
-		checks, checks, scheduled, invocation, memory, secondsARun, gigabyteSecond, secretRead, checks, bytesALine, logGigabyte,
-		float64(checks)*(scheduled+run+2*secretRead)+logs(checks))
+		checks, checks, scheduled, invocation, memory, secondsARun, gigabyteSecond, hours, secretRead, checks, bytesALine, logGigabyte,
+		float64(checks)*(scheduled+run)+float64(2*hours)*secretRead+logs(checks))
 	fmt.Fprintf(&b, "\nWhat you may switch on: a heartbeat costs **%.2f** a month for each site of the deployment (an alarm and a metric); its posts cost cents. "+
 		"With `network` there are the NAT gateways of your VPC, paid by the hour and the GB, if you make them for this: the [VPC pricing page](https://aws.amazon.com/vpc/pricing/).\n", alarmMonth+metricMonth)
 	b.WriteString("\nNothing else costs anything while nothing happens: functions, machines, rules, queues, the topic, the SSM parameter (standard) and empty log groups are paid by use.\n")

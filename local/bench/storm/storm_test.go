@@ -12,9 +12,9 @@ import (
 )
 
 // TestHundred: of so many deployments that lose their links in the same second,
-// every one is fenced while the alerts are repeated, and written once, whatever is
-// throttled. The first alerts carry nearly all of them, also when none is ever
-// repeated, and most guards and fences have the patience for it.
+// every one is fenced by the first alerts where none is ever repeated, and while they
+// are repeated nearly so, the others by a repeat; each is written once, whatever is
+// throttled. Nearly all guards and fences have the patience for it.
 func TestHundred(t *testing.T) {
 	var doubles []*infinispan.Double
 	for range deployments {
@@ -54,19 +54,18 @@ func TestHundred(t *testing.T) {
 
 func judge(t *testing.T, r storm.Report, posts int) {
 	t.Helper()
-	fenced, byFirst := deployments, deployments*9/10
-	if posts == storm.Once {
-		// What is left over is for the repeat.
-		fenced, byFirst = deployments*97/100, deployments*97/100
+	byFirst, gaveUp := deployments, deployments/20
+	if posts != storm.Once {
+		byFirst, gaveUp = deployments*9/10, deployments/5
 	}
-	if r.Fenced < fenced || r.Alerts != 2*deployments {
+	if r.Fenced < deployments || r.Alerts != 2*deployments {
 		t.Errorf("%s: %d of %d are fenced, after %d alerts:\n%s\n%v", r.Region, r.Fenced, deployments, r.Alerts, strings.Join(r.Problems, "\n"), r.Outcomes)
 	}
 	if r.ByFirst < byFirst {
 		t.Errorf("%s: the first of %d alerts carried %d of %d, want at least %d: %v", r.Region, posts, r.ByFirst, deployments, byFirst, r.Outcomes)
 	}
-	if r.GaveUp > deployments/2 {
-		t.Errorf("%s: %d executions gave up: %v", r.Region, r.GaveUp, r.Outcomes)
+	if r.GaveUp > gaveUp {
+		t.Errorf("%s: %d executions gave up, want at most %d: %v", r.Region, r.GaveUp, gaveUp, r.Outcomes)
 	}
 	if r.Writes < r.Fenced || r.Writes > deployments {
 		t.Errorf("%s: %d writes of endpoint groups, want one for each deployment", r.Region, r.Writes)
