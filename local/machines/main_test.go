@@ -28,8 +28,9 @@ import (
 const (
 	// waitScale shortens the waits of the machines; their number stays.
 	waitScale = 0.001
-	// patience bounds a scenario. It is a deadline for conditions, not a wait.
-	patience = time.Minute
+	// patience bounds a scenario. It is a deadline for conditions, not a wait, and
+	// far above the minute that the longest one takes on a busy machine.
+	patience = 5 * time.Minute
 	busName  = "traps"
 )
 
