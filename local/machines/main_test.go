@@ -80,7 +80,7 @@ func furnish(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{check, update, offline, news} {
-		for suffix, timeout := range map[string]int{"": 60, short: 1, panicking: 60} {
+		for suffix, timeout := range map[string]int{"": 60, short: 4, panicking: 60} {
 			if err := createFunction(ctx, name+suffix, timeout, code); err != nil {
 				return err
 			}
