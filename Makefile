@@ -85,17 +85,10 @@ WORLDS        ?= 20000
 worlds: prerequisites
 	cd local/simulation && SITEFENCE_WORLDS=$(WORLDS) GOGC=400 go test -count=1 -timeout 40m -run '^Test(Worlds|FaultMatrix)$$' .
 
-# Every fuzz target that any package has, one a run, as go test wants it. Making
-# an input smaller would by default take longer than all the rest. What a
-# run finds lies in testdata/fuzz of its package then: mend it and commit both.
+# Every fuzz target that any package has. What a run finds lies in testdata/fuzz of
+# its package then: mend it and commit both.
 fuzz: prerequisites
-	@mkdir -p build
-	@grep -rE --include='*_test.go' '^func Fuzz' internal functions local cmd | sed -E 's,^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' | sort >build/fuzz-targets
-	@test -s build/fuzz-targets
-	@while read -r package target; do \
-		echo "$$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package </dev/null || exit 1; \
-	done <build/fuzz-targets
+	@.ci/fuzz $(FUZZTIME)
 
 setup: prerequisites node_modules/.package-lock.json
 	@go run ./local/setup
