@@ -209,11 +209,11 @@ func TestOrdersAreNotTakenFromTheBus(t *testing.T) {
 	s.wantUntouched()
 }
 
-// TestTieBreak: both sites report a true split at the same moment, twenty times
+// TestTieBreak: both sites report a true split at the same moment, twelve times
 // over. The preferred one survives each time; alone the other still wins.
 func TestTieBreak(t *testing.T) {
 	t.Parallel()
-	for round := range 20 {
+	for round := range 12 {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			s := enter(t, preferring)
 			s.must(s.world.CutLink(s.ctx))

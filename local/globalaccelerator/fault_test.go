@@ -16,6 +16,32 @@ import (
 	"github.com/sitefence/sitefence/local/globalaccelerator"
 )
 
+// patience bounds what has to happen. Nothing waits for it to pass.
+const patience = 30 * time.Second
+
+func await[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-c:
+		return got
+	case <-time.After(patience):
+		t.Fatalf("it has not happened after %s", patience)
+	}
+	var none T
+	return none
+}
+
+// writes counts the calls of the API that were applied.
+func writes(fake *globalaccelerator.Fake) int {
+	n := 0
+	for _, e := range fake.History() {
+		if e.Operation == globalaccelerator.UpdateEndpointGroup {
+			n++
+		}
+	}
+	return n
+}
+
 // Each case writes the group down to site-a with one fault in place.
 func TestFaults(t *testing.T) {
 	fails := func(want string) func(error) bool {
@@ -29,11 +55,11 @@ func TestFaults(t *testing.T) {
 		var d *smithy.DeserializationError
 		return errors.As(err, &d)
 	}
-	timedOut := func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+	givenUp := func(err error) bool { return errors.Is(err, context.Canceled) }
 	tests := map[string]struct {
 		effect  globalaccelerator.Effect
 		gone    bool // the set that is written cannot be resolved
-		patient time.Duration
+		hangs   bool // the client gives up, once all has happened that will
 		is      func(error) bool
 		applied bool
 	}{
@@ -46,8 +72,8 @@ func TestFaults(t *testing.T) {
 		"failed but AWS had refused it": {effect: globalaccelerator.FailApplied(globalaccelerator.InternalServiceErrorException), gone: true, is: fails("InvalidArgumentException")},
 		"dropped":                       {effect: globalaccelerator.Drop(), is: cutOff},
 		"dropped but applied":           {effect: globalaccelerator.DropApplied(), is: cutOff, applied: true},
-		"hanging":                       {effect: globalaccelerator.Hang(), patient: 50 * time.Millisecond, is: timedOut},
-		"hanging but applied":           {effect: globalaccelerator.HangApplied(), patient: 50 * time.Millisecond, is: timedOut, applied: true},
+		"hanging":                       {effect: globalaccelerator.Hang(), hangs: true, is: givenUp},
+		"hanging but applied":           {effect: globalaccelerator.HangApplied(), hangs: true, is: givenUp, applied: true},
 		"slow":                          {effect: globalaccelerator.Delay(time.Millisecond), is: fails(""), applied: true},
 		"slow to answer":                {effect: globalaccelerator.DelayApplied(time.Millisecond), is: fails(""), applied: true},
 		"answered with garbage":         {effect: globalaccelerator.Answer("<html>"), is: garbled, applied: true},
@@ -62,18 +88,23 @@ func TestFaults(t *testing.T) {
 				fake.MarkGone(nlbA)
 			}
 			fault := fake.Inject(globalaccelerator.Fault{Operation: globalaccelerator.UpdateEndpointGroup, Times: 1, Effect: tt.effect})
-			ctx := t.Context()
-			if tt.patient > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, tt.patient)
-				defer cancel()
-			}
-			if err := update(ctx, client(fake), arn, config(nlbA)); !tt.is(err) {
-				t.Errorf("error %v", err)
-			}
 			want := []string{nlbA, nlbB}
 			if tt.applied {
 				want = []string{nlbA}
+			}
+			ctx, giveUp := context.WithTimeout(t.Context(), patience)
+			defer giveUp()
+			if tt.hangs {
+				written := len(fake.History())
+				go func() {
+					for ctx.Err() == nil && (fault.Hits() == 0 || tt.applied && len(fake.History()) == written) {
+						time.Sleep(time.Millisecond)
+					}
+					giveUp()
+				}()
+			}
+			if err := update(ctx, client(fake), arn, config(nlbA)); !tt.is(err) {
+				t.Errorf("error %v", err)
 			}
 			if diff := cmp.Diff(want, ids(members(t, fake, arn))); diff != "" {
 				t.Errorf("endpoints (-want +got):\n%s", diff)
@@ -85,6 +116,16 @@ func TestFaults(t *testing.T) {
 			if err := update(t.Context(), client(fake), arn, config(nlbA)); err != nil {
 				t.Errorf("the call after it: %v", err)
 			}
+			if err := fake.Close(); err != nil { // no call is under way any more
+				t.Error(err)
+			}
+			wantWrites := 1
+			if tt.applied {
+				wantWrites++
+			}
+			if got := writes(fake); got != wantWrites {
+				t.Errorf("%d writes, with the call after it; want %d", got, wantWrites)
+			}
 		})
 	}
 }
@@ -93,19 +134,28 @@ func TestFaults(t *testing.T) {
 func TestLateWrite(t *testing.T) {
 	fake := start(t, globalaccelerator.Options{})
 	arn := pair(t, fake)
-	applied := make(chan struct{})
+	goOn, applied := make(chan struct{}), make(chan struct{})
+	ctx, giveUp := context.WithTimeout(t.Context(), patience)
+	defer giveUp()
 	fake.SetHook(func(_ globalaccelerator.Operation, when globalaccelerator.Moment, _ string) {
 		if when == globalaccelerator.After {
 			close(applied)
+			return
 		}
+		giveUp()
+		<-goOn
 	})
-	fake.Inject(globalaccelerator.Fault{Times: 1, Effect: globalaccelerator.Delay(200 * time.Millisecond)})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if err := update(ctx, client(fake), arn, config(nlbA)); !errors.Is(err, context.DeadlineExceeded) {
+	fake.Inject(globalaccelerator.Fault{Times: 1, Effect: globalaccelerator.Delay(20 * time.Millisecond)})
+	err := update(ctx, client(fake), arn, config(nlbA))
+	before := ids(members(t, fake, arn))
+	close(goOn)
+	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	<-applied
+	if diff := cmp.Diff([]string{nlbA, nlbB}, before); diff != "" {
+		t.Errorf("applied too soon (-want +got):\n%s", diff)
+	}
+	await(t, applied)
 	if diff := cmp.Diff([]string{nlbA}, ids(members(t, fake, arn))); diff != "" {
 		t.Error(diff)
 	}
@@ -204,11 +254,11 @@ func TestCloseReleasesWhatHangs(t *testing.T) {
 		_, err := client(fake).ListAccelerators(context.Background(), &sdk.ListAcceleratorsInput{})
 		failed <- err
 	}()
-	<-arrived
+	await(t, arrived)
 	if err := fake.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-failed; err == nil {
+	if err := await(t, failed); err == nil {
 		t.Error("the hanging call was answered")
 	}
 }

@@ -64,12 +64,13 @@ func (w *World) checkReplication(ctx context.Context, from, want string) error {
 
 // CheckWrites looks, two seconds after the first write that worked at the
 // survivor since a time, whether every one worked since then; and whether none
-// worked at the lost site. The link must be down still.
+// worked at the lost site. What began before the break had its effect does not
+// count. The link must be down still.
 func (w *World) CheckWrites(ctx context.Context, fence Fence, since time.Time) error {
-	survivor, since := w.writers[fence.Survivor], since.Add(moment)
+	survivor := w.writers[fence.Survivor]
 	var works time.Time
 	err := await(ctx, "writes at "+fence.Survivor, func(context.Context) error {
-		first, ok := survivor.firstWorking(since)
+		first, ok := survivor.firstWorking(later(since, w.broken(fence.Survivor)))
 		if !ok || len(survivor.since(first.Add(2*time.Second))) == 0 {
 			return fmt.Errorf("a write works: %t", ok)
 		}
@@ -85,10 +86,17 @@ func (w *World) CheckWrites(ctx context.Context, fence Fence, since time.Time) e
 			errs = append(errs, fmt.Errorf("at %s, %.1f s after writes worked again: %w", fence.Survivor, try.Began.Sub(works).Seconds(), try.Err))
 		}
 	}
-	if at, ok := w.writers[fence.Lost].firstWorking(since); ok {
+	if at, ok := w.writers[fence.Lost].firstWorking(later(since, w.broken(fence.Lost))); ok {
 		errs = append(errs, fmt.Errorf("a write worked at %s, which was to be lost, %.1f s after the outage began", fence.Lost, at.Sub(w.outage.at).Seconds()))
 	}
 	return errors.Join(errs...)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // Alerted reports whether the Prometheus of a site fired since the outage began.

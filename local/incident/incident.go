@@ -58,7 +58,8 @@ type World struct {
 // outage is what was there when something was broken.
 type outage struct {
 	what    string
-	at      time.Time
+	at      time.Time            // before anything was done
+	done    time.Time            // when all was that breaks it
 	blind   map[string]time.Time // when each site lost sight of the other, by its own account
 	known   map[string]bool      // ARNs of executions from before
 	history int                  // length of the accelerator's history

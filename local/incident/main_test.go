@@ -22,7 +22,7 @@ import (
 const (
 	siteA, siteB = "site-a", "site-b"
 
-	older, newer = infinispan.Version, "16.0.5"
+	older, newer = infinispan.Version, infinispan.Newer
 
 	// waitScale shortens the waits of the machines; their number stays.
 	waitScale = 0.3

@@ -17,10 +17,6 @@ import (
 	"github.com/sitefence/sitefence/local/stack"
 )
 
-// moment is what a break takes until it has an effect: a write that begins in it
-// may have been through before.
-const moment = 100 * time.Millisecond
-
 // mark notes what there is before something is broken.
 func (w *World) mark(what string) {
 	w.outage = outage{what: what, at: time.Now(), blind: map[string]time.Time{}, known: maps.Clone(w.outage.known), history: len(w.stack.Accelerator.History())}
@@ -66,12 +62,30 @@ func (w *World) Break(ctx context.Context, what string, blind []string, do func(
 		})
 	}
 	err := do(ctx)
+	w.outage.done = time.Now()
 	wait.Wait()
 	return errors.Join(append(errs, err)...)
 }
 
 // Began is when the outage did.
 func (w *World) Began() time.Time { return w.outage.at }
+
+// broken is from when the break has its effect at a site for certain: whatever
+// began before then may have been through before. However long the break took, it
+// had its effect when it was done, when the site had lost sight of the other (no
+// fence is that fast), and when a write at the site had failed.
+func (w *World) broken(site string) time.Time {
+	from := w.outage.done
+	if blind, ok := w.outage.blind[site]; ok && blind.Before(from) {
+		from = blind
+	}
+	for _, try := range w.writers[site].since(w.outage.at) {
+		if try.Err != nil && try.Ended.Before(from) {
+			from = try.Ended
+		}
+	}
+	return from
+}
 
 func (w *World) awaitBlind(ctx context.Context, site string) error {
 	return await(ctx, site+" to lose sight of "+w.Other(site), func(ctx context.Context) error {

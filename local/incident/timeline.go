@@ -74,7 +74,7 @@ func (w *World) Timeline(ctx context.Context, fence Fence) ([]Moment, error) {
 	}
 	at, err = w.offline(ctx, fence)
 	add(MomentOffline, at, err, "from "+fence.Survivor+" to "+fence.Lost)
-	at, _ = w.writers[fence.Survivor].firstWorking(cut.Add(moment))
+	at, _ = w.writers[fence.Survivor].firstWorking(w.broken(fence.Survivor))
 	add(MomentWorking, at, nil, "at "+fence.Survivor+", over a new connection")
 	return line, errors.Join(errs...)
 }

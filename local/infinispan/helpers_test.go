@@ -15,11 +15,12 @@ import (
 	"github.com/sitefence/sitefence/local/infinispan"
 )
 
-// cacheDir is SITEFENCE_CACHE, or .cache at the root of the repository.
+// cacheDir is where setup puts the jars: in SITEFENCE_CACHE, or .cache at the root
+// of the repository.
 func cacheDir(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("SITEFENCE_CACHE"); dir != "" {
-		return dir
+		return filepath.Join(dir, "infinispan")
 	}
 	dir, err := os.Getwd()
 	if err != nil {
@@ -39,7 +40,7 @@ func cacheDir(t *testing.T) string {
 		}
 		dir = up
 	}
-	return filepath.Join(dir, ".cache")
+	return filepath.Join(dir, ".cache", "infinispan")
 }
 
 // needReal skips where no real server can run, except where SITEFENCE_REAL=1

@@ -93,6 +93,17 @@ func loaderVersion(version string) string {
 	return version
 }
 
+// Setup fetches what StartReal needs of a release, unless it is in the cache
+// folder already, so that no start has to.
+func Setup(ctx context.Context, cacheDir, version string) error {
+	opt, err := Options{CacheDir: cacheDir, Version: version}.complete(2)
+	if err != nil {
+		return err
+	}
+	_, err = jars(ctx, opt)
+	return err
+}
+
 // jars returns the folder with the jars of a server, fetching them from Maven
 // Central once. The folder appears whole or not at all: an interrupted run
 // leaves only a temporary folder, which a later one removes. Runs beside each

@@ -151,10 +151,10 @@ func TestFetchOnce(t *testing.T) {
 }
 
 // A server that cannot start is noticed at once, not after the time limit: it
-// says so, but its process goes on.
+// says so, and its process goes on for a while at least.
 func TestServerFailsToStart(t *testing.T) {
 	needReal(t)
-	begun, dir := time.Now(), t.TempDir()
+	dir := t.TempDir()
 	_, err := infinispan.StartReal(t.Context(), infinispan.Options{
 		CacheDir: cacheDir(t), WorkDir: dir,
 		Progress: func(line string) {
@@ -164,11 +164,9 @@ func TestServerFailsToStart(t *testing.T) {
 			}
 		},
 	})
-	if err == nil || !strings.Contains(err.Error(), "failed to start") {
-		t.Errorf("want it to fail, got %v", err)
-	}
-	if took := time.Since(begun); took > time.Minute {
-		t.Errorf("it took %s", took)
+	// At the time limit the error would say that, and hold the end of the log too.
+	if err == nil || !strings.Contains(err.Error(), "failed to start") || strings.Contains(err.Error(), ": context deadline exceeded; last answer") {
+		t.Errorf("want it to fail at once, got %v", err)
 	}
 }
 

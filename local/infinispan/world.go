@@ -18,6 +18,9 @@ import (
 // Version is the Infinispan release that StartReal runs unless told otherwise.
 const Version = "15.0.19.Final"
 
+// Newer is the other release that tests run.
+const Newer = "16.0.5"
+
 // Values of World.BackupStatus. Online is administrative: it survives a cut
 // link. Mixed means that the caches disagree.
 const (

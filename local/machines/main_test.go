@@ -28,8 +28,9 @@ import (
 const (
 	// waitScale shortens the waits of the machines; their number stays.
 	waitScale = 0.001
-	// patience bounds a scenario. It is a deadline for conditions, not a wait.
-	patience = time.Minute
+	// patience bounds a scenario. It is a deadline for conditions, not a wait, and
+	// far above the minute that the longest one takes on a busy machine.
+	patience = 5 * time.Minute
 	busName  = "traps"
 )
 
@@ -79,7 +80,7 @@ func furnish(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{check, update, offline, news} {
-		for suffix, timeout := range map[string]int{"": 60, short: 1, panicking: 60} {
+		for suffix, timeout := range map[string]int{"": 60, short: 4, panicking: 60} {
 			if err := createFunction(ctx, name+suffix, timeout, code); err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ const (
 	news    = "news" // hears what is put on the bus
 
 	// Suffixes of twins of the functions.
-	short     = "-short"     // times out after a second
+	short     = "-short"     // its limit is that of shortTask
 	panicking = "-panicking" // apart, for the emulator gives a process that panics other scenarios' events
 )
 

@@ -1,6 +1,7 @@
 // Command setup installs what the demo and the tests run: the AWS emulator, AWS's
-// command line, Alertmanager and Prometheus, pinned, into .cache. It does nothing that was
-// done before.
+// command line, Alertmanager and Prometheus, pinned, into .cache; and Infinispan, if
+// SITEFENCE_REAL=1 says that no test may do without. It does nothing that was done
+// before.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/sitefence/sitefence/local/alertmanager"
 	"github.com/sitefence/sitefence/local/awscli"
 	"github.com/sitefence/sitefence/local/emulator"
+	"github.com/sitefence/sitefence/local/emulator/cache"
+	"github.com/sitefence/sitefence/local/infinispan"
 	"github.com/sitefence/sitefence/local/prometheus"
 )
 
@@ -44,6 +48,9 @@ func install(ctx context.Context) error {
 			return programs.Promtool, err
 		},
 	}
+	if os.Getenv("SITEFENCE_REAL") == "1" {
+		steps["Infinispan's two releases (120 MB from Maven Central the first time)"] = releases
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, step := range steps {
 		group.Go(func() error {
@@ -56,4 +63,20 @@ func install(ctx context.Context) error {
 		})
 	}
 	return group.Wait()
+}
+
+// releases fetches one after the other: Maven beside Maven would write into the
+// same repository.
+func releases(ctx context.Context, _ string) (string, error) {
+	dir, err := cache.Dir()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(dir, "infinispan")
+	for _, version := range []string{infinispan.Version, infinispan.Newer} {
+		if err := infinispan.Setup(ctx, dir, version); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
 }

@@ -196,8 +196,9 @@ func (s *Stack) writeConfig(path string) error {
 			"accelerator": map[string]any{"arn": d.Accelerator.ARN, "dnsNames": []string{d.Accelerator.DNSName, d.Accelerator.DualStackDNSName}},
 		}
 		if d.preferred != "" {
-			// Longer than two posts at one moment lie apart, also where waits are scaled.
-			entry["preferred"], entry["preferenceDelay"] = d.preferred, "100s"
+			// The most there is: longer than two posts at one moment lie apart, also where
+			// waits are scaled and the machine is busy.
+			entry["preferred"], entry["preferenceDelay"] = d.preferred, "300s"
 		}
 		deployments = append(deployments, entry)
 	}

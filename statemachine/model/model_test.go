@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the table of runs into docs/safet
 const (
 	atOnce    = 2 // runs side by side
 	megabytes = 3000
-	timeLimit = 2 * time.Minute // of one run
+	timeLimit = 10 * time.Minute // of one run
 	report    = "../../docs/safety.md"
 	begin     = "<!-- runs of the model: written by go test -update -->\n"
 	end       = "<!-- end of runs -->\n"
