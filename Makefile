@@ -54,9 +54,10 @@ test-computing: prerequisites
 test-waiting: setup
 	packages=$$(go list $(HEAVY) | grep -vxF "$$(go list $(COMPUTING) $(TIMED))") && $(GOTEST) -p 1 -timeout 25m $$packages
 
-# The flood is of 6,000 wrong passwords, as promised, only without the race detector.
+# The flood is of 6,000 wrong passwords, and the storm of a hundred deployments, as
+# promised, only without the race detector.
 test-timed: setup
-	go test -shuffle=on -run '^TestFlood$$' ./local/abuse
+	go test -p 1 -shuffle=on -run '^Test(Flood|Hundred)$$' ./local/abuse ./local/bench/storm
 	$(GOTEST) -p 1 -timeout 14m $(TIMED)
 
 # The manifests against Kubernetes' and the Prometheus operator's own code. Not in

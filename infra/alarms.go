@@ -137,7 +137,7 @@ func machineAlarms(d Deployment) []alarm {
 			metric: of(guard, "ExecutionsFailed"),
 		}, {
 			name: d.Name + "-guard-timed-out", runbook: "guard-stopped",
-			do:     "Start the guard execution of " + d.Name + " that timed out anew with the same input, unless a newer one ended well: its own steps took three hours, and nobody works on its report. See in its history where the time went.",
+			do:     "Look whether another guard or a fence of " + d.Name + " runs, or a newer one ended well. If not, nobody works on the report of the guard that timed out: act by the runbook. Its own steps took three hours; its history says which.",
 			metric: of(guard, "ExecutionsTimedOut"),
 		}, {
 			name: d.Name + "-guard-aborted", runbook: "guard-stopped",
@@ -149,11 +149,11 @@ func machineAlarms(d Deployment) []alarm {
 			metric: of(fence, "ExecutionsFailed"),
 		}, {
 			name: d.Name + "-fence-timed-out", runbook: "fence-stopped",
-			do:     "Look at once which site of " + d.Name + " serves: a fence ran out of time and may have stopped half-way. Then start the guard's execution anew.",
+			do:     "Look at once which site of " + d.Name + " serves: a fence ran out of time and may have stopped half-way. Then start the guard's execution anew, unless the runbook says otherwise of its input.",
 			metric: of(fence, "ExecutionsTimedOut"),
 		}, {
 			name: d.Name + "-fence-aborted", runbook: "fence-stopped",
-			do:     "Look at once which site of " + d.Name + " serves: somebody stopped a fence and it may be half-way. Then start the guard's execution anew.",
+			do:     "Look at once which site of " + d.Name + " serves: somebody stopped a fence and it may be half-way. Then start the guard's execution anew, unless the runbook says otherwise of its input.",
 			metric: of(fence, "ExecutionsAborted"),
 		},
 	}

@@ -144,7 +144,7 @@ func mayFence(now contract.Inspection, survivor, site contract.Site, flags strin
 	for _, s := range now.Sites {
 		switch {
 		case s.Name == site && s.Standing.Endpoints == 0:
-			return refusef("%s is not in the accelerator: it is fenced already, or was never put there", site)
+			return refusef("%s is not in the accelerator: it is fenced already, or was never put there; if replication to it is on, take it offline by hand (docs/runbooks/take-offline-still-trying.md)", site)
 		case s.Name == survivor && s.Standing.InService == 0:
 			return refusef("%s is not in service, so nobody would serve: bring it back first (sitefence restore --site %s%s)", survivor, survivor, flags)
 		}

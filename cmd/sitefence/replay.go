@@ -22,8 +22,8 @@ import (
 )
 
 const replayLong = `Start a guard execution anew with the same input, as the console's New execution
-does. The guard looks at the world anew and decides anew, so a replay is safe at any
-time; a drill's replay stays a drill.
+does. The guard looks at the world anew and decides anew, so what it replays is safe to
+replay at any time; a drill's replay stays a drill.
 
 Only guard executions of alerts and drills are replayed. Of any other the command says what to do
 instead. It prints the new execution's ARN; with --wait it follows it, and the fence
@@ -139,7 +139,7 @@ func (l looking) notAFence(ctx context.Context, e found, flags string) error {
 		instead = fmt.Sprintf("its input names no guard execution of this stack, so start one with `sitefence fence%s`", flags)
 	}
 	if e.In().Forced {
-		instead = fmt.Sprintf("it was ordered, so give the order again with `sitefence fence%s`", flags)
+		instead = fmt.Sprintf("it was ordered, so give the order again with `sitefence fence%s`, or take the site offline by hand if it has no endpoint left", flags)
 	}
 	if e.In().Operation == contract.OperationRejoin {
 		return fmt.Errorf("%s is a rejoin, and a rejoin is not replayed: run `sitefence restore --continue%s`", e.Name, flags)

@@ -61,7 +61,7 @@ func TestReplayExplainsItself(t *testing.T) {
 		"a restore":                     {[]awsfake.Run{nights.Synced(night, "restore-7-1")}, "restore-7-1", "a restore is not replayed", ""},
 		"one that still runs":           {[]awsfake.Run{nights.Waiting(night, "g-1")}, "g-1", "g-1 still runs: see `sitefence status --watch`", ""},
 		"an order":                      {ordered, "g-ordered", "an order is not replayed: give it again with `sitefence fence`, which asks you to confirm it", ""},
-		"the fence of an order":         {ordered, "fence-11", "it was ordered, so give the order again with `sitefence fence`", "sitefence replay"},
+		"the fence of an order":         {ordered, "fence-11", "it was ordered, so give the order again with `sitefence fence`, or take the site offline by hand if it has no endpoint left", "sitefence replay"},
 		"an input that is no event":     {[]awsfake.Run{broken}, "g-broken", `version: got "2", want "1"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -82,7 +82,7 @@ func (r *Report) next(e history.Execution) []Advice {
 	restore := Advice{"When the link is well again, bring " + shown(r.Site) + " back:", "sitefence restore --site " + site + r.flags}
 	replay := Advice{"Then replay the guard execution. It looks at the world anew, and is safe at any time:", "sitefence replay " + arnArg(guard) + r.flags}
 	if r.Forced { // an order skips the question whether the site is lost: it is given anew
-		replay = Advice{"Then give the order again, if it is still wanted:", "sitefence fence --site " + site + " --reason TEXT" + r.flags}
+		replay = Advice{"Then give the order again, if it is still wanted and " + shown(r.Site) + " still has an endpoint (if it has none, take it offline by hand: docs/runbooks/take-offline-still-trying.md):", "sitefence fence --site " + site + " --reason TEXT" + r.flags}
 	}
 	look := Advice{"See that all is well:", "sitefence status" + r.flags}
 	switch r.Kind {

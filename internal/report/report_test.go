@@ -126,7 +126,7 @@ func TestNext(t *testing.T) {
 		"the update failed":            {failed("UpdateFailed", "Refused", "The site may still be in"), "ACT NOW: site-b may still be in the accelerator", "redrive"},
 		"undecided":                    {[]awsfake.Run{nights.Undecided(night, "g-1")}, replay, "redrive"},
 		"undecided: or choose":         {[]awsfake.Run{nights.Undecided(night, "g-1")}, "sitefence fence --site site-b --reason TEXT", ""},
-		"an order is not replayed":     {[]awsfake.Run{ordered}, "Then give the order again, if it is still wanted:", "sitefence replay"},
+		"an order is not replayed":     {[]awsfake.Run{ordered}, "Then give the order again, if it is still wanted and site-b still has an endpoint", "sitefence replay"},
 		"fenced":                       {fenced(), "sitefence restore --site site-b", ""},
 		"fenced and back":              {scenes["fenced-and-back"](), "is back in the accelerator", "sitefence restore --site"},
 		"synced":                       {[]awsfake.Run{nights.Synced(night, "restore-1-1")}, "sitefence restore --continue", ""},

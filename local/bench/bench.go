@@ -103,8 +103,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	if o.Scale {
 		o.Progress("a hundred deployments at once")
-		if r.Scale, err = Scale(ctx, o.Root); err != nil {
+		if r.Scale, err = Scale(ctx, o.Root); r.Scale == nil {
 			return Result{}, err
+		}
+		if err != nil {
+			o.Progress(err.Error())
 		}
 	}
 	return r, nil

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 )
 
 // Scale runs the simulation. It lives in a test, since only a test has a clock that
-// passes when everything waits for it.
+// passes when everything waits for it. What that test finds wrong with the reports
+// is returned beside them: they are what was measured.
 func Scale(ctx context.Context, root string) ([]storm.Report, error) {
 	dir, err := os.MkdirTemp("", "sitefence-storm-")
 	if err != nil {
@@ -22,13 +24,17 @@ func Scale(ctx context.Context, root string) ([]storm.Report, error) {
 	file := filepath.Join(dir, "storm.json")
 	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=20m", "-run=^TestHundred$", "./local/bench/storm")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), storm.EnvReport+"="+file)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("simulating: %w\n%s", err, out)
+	out, found := cmd.CombinedOutput()
+	if found != nil {
+		found = fmt.Errorf("simulating: %w\n%s", found, out)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(found, err)
 	}
 	var all []storm.Report
-	return all, json.Unmarshal(data, &all)
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	return all, found
 }

@@ -96,7 +96,7 @@ func (r Result) Targets() []Target {
 // hundred is how many of a hundred deployments are fenced, where it was fewest.
 func (r Result) hundred() Target {
 	t := Target{What: "a hundred deployments at once: fenced", Want: 100, Got: math.Inf(1), Least: true}
-	if r.Scale == nil {
+	if len(r.Scale) == 0 {
 		t.Missing = "no simulation"
 	}
 	for _, report := range r.Scale {
