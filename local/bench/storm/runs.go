@@ -56,14 +56,18 @@ func (a *account) startGuard(input map[string]any) {
 	a.live(a.begin(d, d.guard, "guard", fmt.Sprintf("event-%d", rand.Int64()), input)) //nolint:gosec // a name
 }
 
-// begin makes an execution known, under the lock of the machines.
+// begin makes an execution known, under the lock of the machines; nil if its machine
+// has one of that name: of two that ask at one moment one gets it, as on AWS.
 func (a *account) begin(d *deployment, definition *asl.Definition, kind, name string, input any) *run {
 	machine := machineARN(d.name, kind)
 	r := &run{deployment: d, machine: machine, began: time.Now()}
 	a.machines.Lock()
+	defer a.machines.Unlock()
+	if slices.ContainsFunc(a.runs, func(e *run) bool { return e.machine == machine && e.Name == name }) {
+		return nil
+	}
 	r.Execution = definition.Start(name, executionARN(machine, name), input, asl.Options{Now: time.Now, Random: rand.Float64})
 	a.runs = append(a.runs, r)
-	a.machines.Unlock()
 	return r
 }
 
@@ -131,10 +135,10 @@ func (a *account) task(r *run, call *asl.Call) (result any, problem, cause strin
 		}
 		return nil, "Sfn.ExecutionDoesNotExistException", ""
 	case "StartExecution":
-		if slices.ContainsFunc(a.list(text("StateMachineArn"), ""), func(e *run) bool { return e.Name == text("Name") }) {
+		fence := a.begin(r.deployment, r.deployment.ends, "fence", text("Name"), in["Input"])
+		if fence == nil {
 			return nil, "StepFunctions.ExecutionAlreadyExistsException", ""
 		}
-		fence := a.begin(r.deployment, r.deployment.ends, "fence", text("Name"), in["Input"])
 		a.open.Go(func() { a.live(fence) })
 		return map[string]any{"ExecutionArn": fence.ID}, "", ""
 	case "PutEvents":
