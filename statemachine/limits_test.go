@@ -75,3 +75,27 @@ func TestLongestLimits(t *testing.T) {
 		t.Errorf("six tries are over after %.0f s", got)
 	}
 }
+
+// TestPatience holds what README and architecture.md promise of a guard that AWS
+// refuses: how long it tries a check, and for longer a list that is throttled, at
+// last once a minute. Whatever else a list ends with is tried as a check is.
+func TestPatience(t *testing.T) {
+	guard := machines(t)["guard"].States
+	check, list := guard["CheckHealth"].Retry[1], guard["FindNewestFence"].Retry
+	for name, tt := range map[string]struct {
+		got          retrier
+		errors       []string
+		average, gap float64 // seconds
+	}{
+		"a check":         {check, []string{"States.ALL"}, 165, 30},
+		"a list refused":  {list[0], []string{"Sfn.ThrottlingException", "Sfn.SfnException"}, 361, 60},
+		"any other error": {list[1], []string{"States.ALL"}, 165, 30},
+	} {
+		if diff := cmp.Diff(tt.errors, tt.got.ErrorEquals); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if got := budget(tt.got) / 2; got != tt.average || tt.got.MaxDelaySeconds != tt.gap {
+			t.Errorf("%s is tried for %.0f s on average, at last every %.0f s; want %.0f and %.0f", name, got, tt.got.MaxDelaySeconds, tt.average, tt.gap)
+		}
+	}
+}
